@@ -1,0 +1,92 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"sync"
+
+	"maunium.net/go/mautrix/bridgev2"
+)
+
+// attempt is one try at handing an event to Matrix. It travels in the context of bridgev2's handling, the only way from
+// there to the HTTP requests that the handling makes (see Transport).
+type attempt struct {
+	key string // names the event, the same in each try
+
+	lock sync.Mutex
+	// slots name what the coming requests send, in order: the parts of a converted message, say. Only they get
+	// transaction ids of ours: anything else that the handling sends (a notice of the library, an invitation) may be sent
+	// in one try and not in the next, and a number alone would then stand for two different things.
+	slots   []string
+	txnIDs  map[string]string // library's transaction id to ours: the library repeats failed requests
+	parts   int               // how many parts the message was converted to, if it was
+	ignored bool              // the converter wants nothing shown
+	failed  error             // last request that found no homeserver, or one in trouble
+}
+
+type contextKey struct{}
+
+func newAttempt(key ...string) *attempt {
+	return &attempt{key: strings.Join(key, "\x00"), txnIDs: make(map[string]string)}
+}
+
+func (a *attempt) into(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contextKey{}, a)
+}
+
+func attemptIn(ctx context.Context) *attempt {
+	a, _ := ctx.Value(contextKey{}).(*attempt)
+	return a
+}
+
+// expect says that the next requests send the parts of this message.
+func (a *attempt) expect(message *bridgev2.ConvertedMessage) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.parts = len(message.Parts)
+	for _, part := range message.Parts {
+		if !part.DontBridge {
+			a.slots = append(a.slots, string(part.ID))
+		}
+	}
+}
+
+// txnID is the transaction id of ours that stands for one that the library made up, if there is one. It is a hash, since
+// transaction ids appear in logs of servers.
+func (a *attempt) txnID(made string) (string, bool) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if known, ok := a.txnIDs[made]; ok {
+		return known, true
+	}
+	if len(a.slots) == 0 {
+		return "", false
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "network to matrix\x00%s\x00%s", a.key, a.slots[0]))
+	a.slots = a.slots[1:]
+	id := "crosschat-" + base64.RawURLEncoding.EncodeToString(sum[:18])
+	a.txnIDs[made] = id
+	return id, true
+}
+
+func (a *attempt) fail(err error) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.failed = err
+}
+
+func (a *attempt) ignore() {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.ignored = true
+}
+
+// outcome is what Deliver needs to know when the handling is over.
+func (a *attempt) outcome() (parts int, ignored bool, failed error) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	return a.parts, a.ignored, a.failed
+}

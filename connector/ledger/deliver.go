@@ -1,0 +1,173 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+)
+
+const (
+	// maxTries bounds the attempts at an event that fails although homeserver and database answer: it would fail for
+	// ever and hold up all that comes behind it.
+	maxTries = 5
+
+	firstPause   = 500 * time.Millisecond
+	longestPause = 30 * time.Second
+
+	// handlingLimit is a little more than the five minutes after which bridgev2 goes on without an event.
+	handlingLimit = 6 * time.Minute
+)
+
+// Message is a message, or an edit of one, on its way to Matrix.
+type Message struct {
+	ID networkid.MessageID
+	// TransactionID is what bridgev2.MatrixMessage.AddPendingToIgnore was given, if the message may be the echo of one
+	// that Matrix sent.
+	TransactionID networkid.TransactionID
+	// Convert makes what Matrix shows. It returns bridgev2.ErrIgnoringRemoteEvent if nothing is to be shown; any other
+	// error means that another try may help. Content that can't be shown is no error but a notice.
+	Convert func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error)
+}
+
+// DeliverMessage hands a message to bridgev2 and blocks until it is in Matrix and its row is stored: then it returns nil,
+// and the network may be told so. While the homeserver or the database is away it tries again, with growing pauses,
+// until ctx ends; the error then means that the network must deliver the message again, which is harmless: a message
+// whose row is stored is not sent again, nor is one of which the homeserver knows the transaction id. A message that
+// fails five times although both answer is given up, with an error in the log, and nil.
+func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, msg Message) error {
+	meta.Type = bridgev2.RemoteEventMessage
+	return persist(ctx, login, meta.Type, func() error {
+		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), "message", string(msg.ID))
+		withTry := meta
+		withTry.MutateContextFunc = try.into
+		err := handle(ctx, login, &simplevent.Message[Message]{
+			EventMeta: withTry, ID: msg.ID, TransactionID: msg.TransactionID, Data: msg,
+			ConvertMessageFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, msg Message) (*bridgev2.ConvertedMessage, error) {
+				converted, err := msg.Convert(ctx, portal, intent)
+				if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+					try.ignore()
+				} else if err == nil {
+					try.expect(converted)
+				}
+				return converted, err
+			},
+		})
+		if err != nil {
+			return err
+		}
+		return stored(ctx, login, meta.PortalKey, msg.ID, try)
+	})
+}
+
+// Deliver is DeliverMessage for events without a row of their own (receipts, changes of a chat): they count as delivered
+// when bridgev2 has handled them and no request failed for want of a homeserver. make is called once a try; it must put
+// meta into the event it returns.
+func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
+	return persist(ctx, login, meta.Type, func() error {
+		try := newAttempt()
+		withTry := meta
+		withTry.MutateContextFunc = try.into
+		if err := handle(ctx, login, make(withTry)); err != nil {
+			return err
+		}
+		if _, _, failed := try.outcome(); failed != nil {
+			return awayError{failed}
+		}
+		return nil
+	})
+}
+
+// awayError is a failure that lies with the homeserver or the database, not with the event.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
+// persist repeats try until it succeeds, is given up, or ctx ends.
+func persist(ctx context.Context, login *bridgev2.UserLogin, kind bridgev2.RemoteEventType, try func() error) error {
+	log := login.Log.With().Str("action", "deliver").Stringer("event_type", kind).Logger()
+	pause := firstPause
+	for fruitless := 0; ; {
+		err := try()
+		if err == nil {
+			return nil
+		}
+		if !errors.As(err, new(awayError)) {
+			if fruitless++; fruitless == maxTries {
+				log.Error().Err(err).Msg("Gave up on an event that Matrix does not take")
+				return nil
+			}
+		}
+		log.Warn().Err(err).Stringer("pause", pause).Msg("Event is not in Matrix yet")
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("deliver %s: %w (%w)", kind, context.Cause(ctx), err)
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longestPause)
+	}
+}
+
+// handle queues an event and blocks until bridgev2 is through with it, however it went.
+func handle(ctx context.Context, login *bridgev2.UserLogin, evt bridgev2.RemoteEvent) error {
+	key := evt.GetPortalKey()
+	if result := login.QueueRemoteEvent(evt); !result.Success {
+		return awayError{fmt.Errorf("queue event: %w", result.Error)}
+	}
+	// bridgev2 calls back for an event that it handled, but not for one whose room it could not create. It takes a
+	// portal's events one after the other, though, so when it looks at the next one it is through with ours.
+	next := make(chan struct{})
+	login.QueueRemoteEvent(&simplevent.EventMeta{
+		Type:       bridgev2.RemoteEventUnknown,
+		PortalKey:  key,
+		LogContext: func(c zerolog.Context) zerolog.Context { close(next); return c },
+	})
+	select {
+	case <-next:
+		return nil
+	case <-ctx.Done():
+		return awayError{context.Cause(ctx)}
+	case <-time.After(handlingLimit):
+		return awayError{fmt.Errorf("event not handled within %s", handlingLimit)}
+	}
+}
+
+// stored is nil if the message's rows are complete, or its converter wants none.
+func stored(ctx context.Context, login *bridgev2.UserLogin, portal networkid.PortalKey, id networkid.MessageID, try *attempt) error {
+	parts, ignored, failed := try.outcome()
+	if ignored {
+		return nil
+	}
+	rows, err := login.Bridge.DB.Message.GetAllPartsByID(ctx, portal.Receiver, id)
+	if err != nil {
+		return awayError{fmt.Errorf("look for the row of message %q: %w", id, err)}
+	}
+	if len(rows) > 0 && len(rows) >= parts {
+		return nil
+	}
+	if err := deleteRows(ctx, login, rows); err != nil {
+		return awayError{err}
+	}
+	if failed != nil {
+		return awayError{failed}
+	}
+	return fmt.Errorf("%d of %d parts of message %q stored", len(rows), parts, id)
+}
+
+// deleteRows makes bridgev2 send a message again of which only some parts were stored; the homeserver recognises those
+// by their transaction ids.
+func deleteRows(ctx context.Context, login *bridgev2.UserLogin, rows []*database.Message) error {
+	for _, row := range rows {
+		if err := login.Bridge.DB.Message.Delete(ctx, row.RowID); err != nil {
+			return fmt.Errorf("delete the row of part %q of message %q: %w", row.PartID, row.ID, err)
+		}
+	}
+	return nil
+}

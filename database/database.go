@@ -1,0 +1,53 @@
+package database
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	"go.mau.fi/whatsmeow/store/sqlstore"
+	whatsappupgrades "go.mau.fi/whatsmeow/store/sqlstore/upgrades"
+	waLog "go.mau.fi/whatsmeow/util/log"
+)
+
+// Database is what we keep beside bridgev2's tables: today whatsmeow's store, as a child of the bridge's database with
+// a version table of its own.
+type Database struct {
+	whatsApp      *dbutil.Database
+	whatsAppStore *sqlstore.Container
+}
+
+// Schema is one set of tables with a version of its own in the bridge's database.
+type Schema struct {
+	VersionTable string // table that holds the version
+	Upgrades     dbutil.UpgradeTable
+}
+
+// Schemas are the sets of tables that New adds to bridgev2's own, for whoever checks a database before it is opened.
+func Schemas() []Schema {
+	return []Schema{{VersionTable: "whatsmeow_version", Upgrades: whatsappupgrades.Table}}
+}
+
+// New puts our tables beside bridgev2's in db. Nothing is read or written before Upgrade.
+func New(db *dbutil.Database, log zerolog.Logger) *Database {
+	storeLog := log.With().Str("db_section", "whatsmeow").Logger()
+	whatsApp := db.Child("whatsmeow_version", whatsappupgrades.Table, dbutil.ZeroLogger(storeLog))
+	return &Database{
+		whatsApp:      whatsApp,
+		whatsAppStore: sqlstore.NewWithWrappedDB(whatsApp, waLog.Zerolog(storeLog)),
+	}
+}
+
+// Upgrade brings our tables to the version of this program. It fails if they are newer.
+func (d *Database) Upgrade(ctx context.Context) error {
+	if err := d.whatsAppStore.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade whatsmeow's tables: %w", err)
+	}
+	return nil
+}
+
+// WhatsAppStore holds the devices of all WhatsApp logins: their keys, sessions and app state.
+func (d *Database) WhatsAppStore() *sqlstore.Container {
+	return d.whatsAppStore
+}
