@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -27,10 +28,11 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if try == nil {
 		return t.next.RoundTrip(req)
 	}
-	if prefix, made, ok := cutTxnID(req); ok {
+	if made, ok := txnIDOf(req.URL, req.Method); ok {
 		if txnID, ok := try.txnID(made); ok {
 			req = req.Clone(req.Context())
-			req.URL.Path, req.URL.RawPath = prefix+txnID, ""
+			req.URL.RawPath = strings.TrimSuffix(req.URL.EscapedPath(), made) + txnID
+			req.URL.Path = strings.TrimSuffix(req.URL.Path, made) + txnID
 		}
 	}
 	resp, err := t.next.RoundTrip(req)
@@ -43,15 +45,15 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// cutTxnID splits the path of PUT …/rooms/{room}/send/{type}/{txn}.
-func cutTxnID(req *http.Request) (prefix, txnID string, ok bool) {
-	if req.Method != http.MethodPut {
-		return "", "", false
+// txnIDOf is the last segment of PUT …/rooms/{room}/send/{type}/{txn}.
+func txnIDOf(target *url.URL, method string) (string, bool) {
+	if method != http.MethodPut {
+		return "", false
 	}
-	parts := strings.Split(req.URL.EscapedPath(), "/")
+	parts := strings.Split(target.EscapedPath(), "/")
 	if len(parts) < 5 || parts[len(parts)-5] != "rooms" || parts[len(parts)-3] != "send" {
-		return "", "", false
+		return "", false
 	}
-	txnID = parts[len(parts)-1]
-	return strings.TrimSuffix(req.URL.Path, txnID), txnID, txnID != ""
+	txnID := parts[len(parts)-1]
+	return txnID, txnID != ""
 }

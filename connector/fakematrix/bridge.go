@@ -1,0 +1,61 @@
+package fakematrix
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/util/dbutil"
+	_ "go.mau.fi/util/dbutil/litestream" // the SQLite driver that the bridge uses
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
+	"maunium.net/go/mautrix/id"
+)
+
+// NewBridge makes a bridge of bridgev2 over network and m, with an SQLite database in dataDir, so that a second bridge in
+// the same folder is the first one restarted. The caller starts and stops it. allowed says of an error-level log message
+// that the test expects it; any other fails the test, since bridgev2 recovers panics and only logs them.
+func NewBridge(t *testing.T, m *Matrix, network bridgev2.NetworkConnector, dataDir string, allowed func(message string) bool) *bridgev2.Bridge {
+	t.Helper()
+	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.DebugLevel).Hook(errorHook{t, allowed})
+	db, err := dbutil.NewFromConfig("crosschat", dbutil.Config{
+		PoolConfig: dbutil.PoolConfig{
+			Type:         "sqlite3-fk-wal",
+			URI:          "file:" + filepath.Join(dataDir, "bridge.db") + "?_txlock=immediate",
+			MaxOpenConns: 5,
+			MaxIdleConns: 5,
+		},
+	}, dbutil.ZeroLogger(log))
+	if err != nil {
+		t.Fatalf("open database: %v", err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	user := bridgeconfig.PermissionLevelUser
+	config := &bridgeconfig.BridgeConfig{
+		CommandPrefix:     "!cc",
+		PortalEventBuffer: 64,
+		Permissions:       bridgeconfig.PermissionConfig{Server: &user},
+	}
+	return bridgev2.NewBridge("", db, log, config, m, network, func(*bridgev2.Bridge) bridgev2.CommandProcessor { return noCommands{} })
+}
+
+type noCommands struct{}
+
+// Handle implements bridgev2.CommandProcessor.
+func (noCommands) Handle(context.Context, id.RoomID, id.EventID, *bridgev2.User, string, id.EventID) {
+}
+
+// errorHook fails a test at log entries of level error and above that it did not announce.
+type errorHook struct {
+	t       *testing.T
+	allowed func(message string) bool
+}
+
+// Run implements zerolog.Hook.
+func (h errorHook) Run(_ *zerolog.Event, level zerolog.Level, message string) {
+	if level >= zerolog.ErrorLevel && level != zerolog.NoLevel && (h.allowed == nil || !h.allowed(message)) {
+		h.t.Errorf("unexpected error in the log: %s", message)
+	}
+}
