@@ -41,6 +41,20 @@ func NewBridge(t *testing.T, m *Matrix, network bridgev2.NetworkConnector, dataD
 	return bridgev2.NewBridge("", db, log, config, m, network, func(*bridgev2.Bridge) bridgev2.CommandProcessor { return noCommands{} })
 }
 
+// MustStart starts a bridge as the program does: nothing of the start is left running when it returns. The test stops it
+// at the end, if it has not before.
+func MustStart(t *testing.T, bridge *bridgev2.Bridge) {
+	t.Helper()
+	if err := bridge.StartConnectors(t.Context()); err != nil {
+		t.Fatalf("start connectors: %v", err)
+	}
+	if err := bridge.StartLogins(t.Context()); err != nil {
+		t.Fatalf("start logins: %v", err)
+	}
+	bridge.PostStart(t.Context())
+	t.Cleanup(bridge.Stop)
+}
+
 type noCommands struct{}
 
 // Handle implements bridgev2.CommandProcessor.

@@ -72,10 +72,7 @@ func mustStart(t *testing.T, m *fakematrix.Matrix, dir string) *bridgev2.UserLog
 		return strings.Contains(message, "Failed to") || message == "Gave up on an event that Matrix does not take"
 	}
 	bridge := fakematrix.NewBridge(t, m, network{}, dir, allowed)
-	if err := bridge.Start(t.Context()); err != nil {
-		t.Fatalf("start bridge: %v", err)
-	}
-	t.Cleanup(bridge.Stop)
+	fakematrix.MustStart(t, bridge)
 	user, err := bridge.GetUserByMXID(t.Context(), "@alice:"+fakematrix.Server)
 	if err != nil {
 		t.Fatalf("get user: %v", err)

@@ -1,0 +1,70 @@
+package connector
+
+import (
+	_ "embed"
+	"strings"
+
+	"go.mau.fi/util/configupgrade"
+
+	"maunium.net/go/mautrix/bridgev2"
+
+	"crosschat/connector/whatsapp"
+)
+
+//go:embed simulation.yaml
+var simulationExample string
+
+// config is the section `network` of the config file: one section a network, which that network reads itself, and one
+// for simulated networks.
+type config struct {
+	WhatsApp   *whatsapp.Config `yaml:"whatsapp"`
+	Simulation simulation       `yaml:"simulation"`
+}
+
+// simulation is where networks are sent that are played by a simulator.
+type simulation struct {
+	WhatsApp whatsapp.Simulation `yaml:"whatsapp"`
+}
+
+// GetConfig implements bridgev2.NetworkConnector: the members' sections, each under its network's key.
+func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
+	var examples strings.Builder
+	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation)}
+	for _, m := range c.members {
+		section, _, up := m.GetConfig()
+		examples.WriteString(string(m.network) + ":\n" + indent(section) + "\n")
+		if up != nil {
+			upgraders = append(upgraders, &configupgrade.ProxyUpgrader{Prefix: []string{string(m.network)}, Target: up})
+		}
+	}
+	examples.WriteString(simulationExample)
+	example = examples.String()
+	return example, &c.config, configupgrade.MergeUpgraders(example, upgraders...)
+}
+
+func copySimulation(helper configupgrade.Helper) {
+	for _, key := range []string{"address", "ca_file", "root_key"} {
+		helper.Copy(configupgrade.Str, "simulation", "whatsapp", key)
+	}
+}
+
+// indent puts a member's section below its key.
+func indent(section string) string {
+	lines := strings.Split(strings.TrimRight(section, "\n"), "\n")
+	for i, line := range lines {
+		if line != "" {
+			lines[i] = "    " + line
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// ValidateConfig implements bridgev2.ConfigValidatingNetwork.
+func (c *Connector) ValidateConfig() (err error) {
+	each(c, func(n bridgev2.ConfigValidatingNetwork) {
+		if err == nil {
+			err = n.ValidateConfig()
+		}
+	})
+	return err
+}

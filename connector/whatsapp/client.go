@@ -1,0 +1,250 @@
+package whatsapp
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"crosschat/connector/uplink"
+)
+
+var (
+	_ bridgev2.NetworkAPIWithUserID          = (*Client)(nil)
+	_ bridgev2.ReadReceiptHandlingNetworkAPI = (*Client)(nil)
+	_ bridgev2.TypingHandlingNetworkAPI      = (*Client)(nil)
+	_ bridgev2.IdentifierResolvingNetworkAPI = (*Client)(nil)
+	_ bridgev2.ContactListingNetworkAPI      = (*Client)(nil)
+)
+
+// Client implements bridgev2.NetworkAPI for one login. It is connected once and disconnected once; to connect again
+// bridgev2 makes a new one.
+type Client struct {
+	network *Network
+	login   *bridgev2.UserLogin
+	log     zerolog.Logger
+	self    types.JID // the account's own address, LID if known
+
+	wa *whatsmeow.Client // nil if the login has no device
+
+	ctx    context.Context // ends with Disconnect
+	cancel context.CancelFunc
+	work   work
+
+	online   gate // whether the server has let us in
+	named    gate // whether the account's own name is known
+	presence presence
+	order    sync.Mutex // held while an event is handed to Matrix, so that the next waits even if whatsmeow does not
+
+	history sync.Mutex // lets one history blob at a time into memory
+	rekeyed sync.Map   // peers whose portal is known to have the right key
+
+	// The two ways media takes, for tests to replace.
+	download func(context.Context, whatsmeow.DownloadableMessage, *os.File) error
+	upload   func(context.Context, *os.File, whatsmeow.MediaType) (whatsmeow.UploadResponse, error)
+}
+
+// newClient makes the client of a login; device may be nil.
+func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Client, error) {
+	self, err := parseID(login.ID)
+	if err != nil {
+		return nil, fmt.Errorf("own address of login: %w", err)
+	}
+	log := login.Log.With().Str("network", "whatsapp").Logger()
+	c := &Client{network: n, login: login, log: log, self: self}
+	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
+	c.download, c.upload = c.downloadMedia, c.uploadMedia
+	if device == nil {
+		return c, nil
+	}
+	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
+	n.transport.apply(c.wa)
+	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next
+	// try, since it can't be decrypted twice.
+	c.wa.SynchronousAck = true
+	c.wa.EnableDecryptedEventBuffer = true
+	// A contact whose device could not decrypt what we sent may ask again after a restart, too.
+	c.wa.UseRetryMessageStore = true
+	c.wa.AutomaticMessageRerequestFromPhone = true
+	c.wa.SendReportingTokens = true
+	// History blobs are downloaded by a goroutine of ours: the library's own would outlive Disconnect.
+	c.wa.ManualHistorySyncDownload = true
+	c.wa.BackgroundEventCtx = c.ctx
+	c.wa.AutoReconnectHook = c.beforeReconnect
+	c.wa.AddEventHandlerWithSuccessStatus(c.onEvent)
+	return c, nil
+}
+
+// Connect implements bridgev2.NetworkAPI. It does not block; what becomes of it is told as bridge state.
+func (c *Client) Connect(context.Context) {
+	if c.wa == nil {
+		c.reportNoDevice()
+		return
+	}
+	c.goDo("connect", c.connect)
+}
+
+// Disconnect implements bridgev2.NetworkAPI: when it returns, nothing of this login runs any more, except that the
+// library may still be ending goroutines that no longer call us.
+func (c *Client) Disconnect() {
+	c.cancel()
+	c.presence.stop()
+	if c.wa != nil {
+		c.wa.Disconnect()
+	}
+	c.work.end()
+}
+
+// IsLoggedIn implements bridgev2.NetworkAPI.
+func (c *Client) IsLoggedIn() bool {
+	return c.wa != nil && c.wa.Store.ID != nil && !c.wa.Store.Deleted
+}
+
+// LogoutRemote implements bridgev2.NetworkAPI: it unlinks the device, as far as the network can be reached, disconnects
+// and deletes all keys.
+func (c *Client) LogoutRemote(ctx context.Context) {
+	if c.IsLoggedIn() && c.ctx.Err() == nil {
+		if err := c.unlink(ctx); err != nil {
+			c.log.Warn().Err(err).Msg("Could not unlink the device: the phone still lists it")
+		}
+	}
+	c.Disconnect()
+	c.forgetDevice(ctx)
+}
+
+// unlinkTimeout bounds the wait for the network at logout.
+const unlinkTimeout = 15 * time.Second
+
+func (c *Client) unlink(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, unlinkTimeout)
+	defer cancel()
+	if err := c.online.wait(ctx); err != nil {
+		return fmt.Errorf("wait for connection: %w", err)
+	}
+	return c.wa.Logout(ctx)
+}
+
+// forgetDevice deletes the device and with it every secret of the login. It must not outlast the login, so it is done
+// even if the caller has given up.
+func (c *Client) forgetDevice(ctx context.Context) {
+	if c.wa == nil || c.wa.Store.ID == nil || c.wa.Store.Deleted {
+		return
+	}
+	if err := c.wa.Store.Delete(context.WithoutCancel(ctx)); err != nil {
+		c.log.Error().Err(err).Msg("Could not delete the device's keys")
+	}
+}
+
+// IsThisUser implements bridgev2.NetworkAPI.
+func (c *Client) IsThisUser(_ context.Context, id networkid.UserID) bool {
+	return id == c.GetUserID()
+}
+
+// GetUserID implements bridgev2.NetworkAPIWithUserID.
+func (c *Client) GetUserID() networkid.UserID {
+	return networkid.UserID(c.login.ID)
+}
+
+// goDo runs f in a goroutine that Disconnect waits for; f watches c.ctx. After Disconnect it does nothing.
+func (c *Client) goDo(name string, f func()) {
+	if !c.work.begin() {
+		return
+	}
+	c.work.group.Go(c.login, "whatsapp "+name, func() {
+		defer c.work.done()
+		f()
+	})
+}
+
+// bound is a context for one piece of work: it ends with the caller's, with the login and after timeout.
+func (c *Client) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	stop := context.AfterFunc(c.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// work counts what runs for a client, in goroutines of ours or of the library.
+type work struct {
+	group uplink.Group
+
+	lock    sync.Mutex
+	ended   bool
+	running sync.WaitGroup
+}
+
+// begin is false once end was called; otherwise done must follow.
+func (w *work) begin() bool {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	if w.ended {
+		return false
+	}
+	w.running.Add(1)
+	return true
+}
+
+func (w *work) done() {
+	w.running.Done()
+}
+
+// end lets nothing begin any more and waits for what runs.
+func (w *work) end() {
+	w.lock.Lock()
+	w.ended = true
+	w.lock.Unlock()
+	w.running.Wait()
+	w.group.Wait()
+}
+
+// gate is a condition that many may wait for. The zero value is shut.
+type gate struct {
+	lock   sync.Mutex
+	isOpen bool
+	opened chan struct{}
+}
+
+func (g *gate) set(open bool) {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	if g.opened == nil {
+		g.opened = make(chan struct{})
+	}
+	switch {
+	case open && !g.isOpen:
+		close(g.opened)
+	case !open && g.isOpen:
+		g.opened = make(chan struct{})
+	}
+	g.isOpen = open
+}
+
+func (g *gate) open() bool {
+	g.lock.Lock()
+	defer g.lock.Unlock()
+	return g.isOpen
+}
+
+// wait blocks until the gate is open; the error is why ctx ended first.
+func (g *gate) wait(ctx context.Context) error {
+	g.lock.Lock()
+	if g.opened == nil {
+		g.opened = make(chan struct{})
+	}
+	opened := g.opened
+	g.lock.Unlock()
+	select {
+	case <-opened:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

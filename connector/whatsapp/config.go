@@ -1,0 +1,70 @@
+package whatsapp
+
+import (
+	_ "embed"
+	"fmt"
+	"time"
+
+	"go.mau.fi/util/configupgrade"
+)
+
+//go:embed example-config.yaml
+var exampleConfig string
+
+// Config is WhatsApp's section of the config; example-config.yaml explains each key and holds the defaults.
+type Config struct {
+	DeviceName          string        `yaml:"device_name"`
+	LoginTimeout        time.Duration `yaml:"login_timeout"`
+	ReconnectMaxDelay   time.Duration `yaml:"reconnect_max_delay"`
+	SendTimeout         time.Duration `yaml:"send_timeout"`
+	MediaTimeout        time.Duration `yaml:"media_timeout"`
+	TypingTimeout       time.Duration `yaml:"typing_timeout"`
+	OnlineAfterActivity time.Duration `yaml:"online_after_activity"`
+}
+
+// Simulation sends all of WhatsApp's traffic to a server that plays it. The zero value means the real network.
+type Simulation struct {
+	Address string `yaml:"address"`  // host:port
+	CAFile  string `yaml:"ca_file"`  // PEM
+	RootKey string `yaml:"root_key"` // Noise root, 64 hex digits
+}
+
+// GetConfig implements bridgev2.NetworkConnector.
+func (n *Network) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
+	return exampleConfig, &n.Config, configupgrade.SimpleUpgrader(copyConfig)
+}
+
+func copyConfig(helper configupgrade.Helper) {
+	for _, key := range []string{
+		"device_name", "login_timeout", "reconnect_max_delay", "send_timeout", "media_timeout", "typing_timeout",
+		"online_after_activity",
+	} {
+		helper.Copy(configupgrade.Str, key)
+	}
+}
+
+// ValidateConfig implements bridgev2.ConfigValidatingNetwork: each error names key, value and remedy.
+func (n *Network) ValidateConfig() error {
+	c := &n.Config
+	if c.DeviceName == "" || len(c.DeviceName) > 50 {
+		return fmt.Errorf("whatsapp.device_name is %q: set it to a name of 1 to 50 letters", c.DeviceName)
+	}
+	for _, limit := range []struct {
+		key       string
+		value     time.Duration
+		low, high time.Duration
+	}{
+		{"login_timeout", c.LoginTimeout, time.Second, 10 * time.Minute},
+		{"reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour},
+		// bridgev2 goes on without a message after five minutes.
+		{"send_timeout", c.SendTimeout, time.Second, 4 * time.Minute},
+		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
+		{"typing_timeout", c.TypingTimeout, time.Second, 5 * time.Minute},
+		{"online_after_activity", c.OnlineAfterActivity, 0, time.Hour},
+	} {
+		if limit.value < limit.low || limit.value > limit.high {
+			return fmt.Errorf("whatsapp.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,232 @@
+package whatsapp
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+	"go.mau.fi/whatsmeow/socket"
+	"go.mau.fi/whatsmeow/types"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"crosschat/connector/ledger"
+)
+
+const (
+	// resendPause is between two tries to send over a connection that came and went.
+	resendPause = time.Second
+	// mostReceipts bounds one read receipt, which after a first login could name all there is.
+	mostReceipts = 200
+)
+
+// HandleMatrixMessage implements bridgev2.NetworkAPI: it blocks until WhatsApp has taken the message.
+func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
+	if !c.IsLoggedIn() {
+		return nil, errNotLoggedIn()
+	}
+	if !c.work.begin() {
+		return nil, errNotLoggedIn()
+	}
+	defer c.work.done()
+	chat, err := parseID(msg.Portal.ID)
+	if err != nil {
+		return nil, fmt.Errorf("chat of portal: %w", err)
+	}
+	c.active()
+	waMsg, err := c.fromMatrix(ctx, msg)
+	if err != nil {
+		return nil, err
+	}
+	waID := outgoingID(c.login.ID, msg.Event.ID)
+	id, err := makeMessageID(messageKey{Chat: chat, Sender: c.self, ID: waID})
+	if err != nil {
+		return nil, err
+	}
+	txn := networkid.TransactionID(id)
+	msg.AddPendingToIgnore(txn)
+	sentAt, err := c.send(ctx, chat, waMsg, waID)
+	if err != nil {
+		msg.RemovePending(txn)
+		return nil, err
+	}
+	return &bridgev2.MatrixMessageResponse{
+		DB:            &database.Message{ID: id, SenderID: c.GetUserID(), Timestamp: sentAt},
+		RemovePending: txn,
+	}, nil
+}
+
+// outgoingID is the id a Matrix event has on WhatsApp, the same each time it is sent, in the form of WhatsApp Web's own.
+func outgoingID(login networkid.UserLoginID, evt id.EventID) types.MessageID {
+	seed := ledger.Seed(login, evt)
+	return whatsmeow.WebMessageIDPrefix + strings.ToUpper(hex.EncodeToString(seed[:9]))
+}
+
+// send blocks until the server has taken the message, over as many connections as it takes within the time limit: by
+// its id the server recognises a repeat. The error is ready for bridgev2.
+func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, waID types.MessageID) (time.Time, error) {
+	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
+	defer cancel()
+	tried := false
+	for {
+		if err := c.online.wait(ctx); err != nil {
+			return time.Time{}, sendError(fmt.Errorf("wait for connection: %w", err), tried)
+		}
+		tried = true
+		resp, err := c.wa.SendMessage(ctx, chat, msg, whatsmeow.SendRequestExtra{ID: waID})
+		if err == nil {
+			return resp.Timestamp, nil
+		}
+		if !connectionLost(err) {
+			return time.Time{}, sendError(err, tried)
+		}
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("Connection was lost while sending, waiting for the next")
+		select {
+		case <-ctx.Done():
+			return time.Time{}, sendError(err, tried)
+		case <-time.After(resendPause):
+		}
+	}
+}
+
+// connectionLost is whether an error only says that there is no connection just now.
+func connectionLost(err error) bool {
+	return errors.Is(err, whatsmeow.ErrNotConnected) ||
+		errors.Is(err, socket.ErrSocketClosed) ||
+		errors.Is(err, whatsmeow.ErrIQTimedOut) ||
+		errors.As(err, new(*whatsmeow.DisconnectedError))
+}
+
+// sendError says what a user can make of a failed send. Unless the server refused, it may have taken the message.
+func sendError(err error, tried bool) error {
+	status := bridgev2.WrapErrorInStatus(err).WithSendNotice(true)
+	switch {
+	case errors.Is(err, whatsmeow.ErrNotLoggedIn):
+		return errNotLoggedIn()
+	case errors.Is(err, whatsmeow.ErrServerReturnedError):
+		return status.WithIsCertain(true).WithMessage(refusal(err))
+	case !tried:
+		return status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
+			WithMessage("there was no connection to WhatsApp; try again when it is back")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
+		errors.Is(err, whatsmeow.ErrMessageTimedOut), connectionLost(err):
+		return status.WithIsCertain(false).WithErrorReason(event.MessageStatusNetworkError).
+			WithMessage("WhatsApp did not confirm the message in time; look on your phone before you try again")
+	default:
+		return status.WithIsCertain(true).WithMessage("the message could not be sent to WhatsApp; try again")
+	}
+}
+
+// refusal explains the server's error numbers (section 7.2 of the protocol notes: 463 new chats are barred, 479 keys or
+// devices have changed).
+func refusal(err error) string {
+	text := err.Error()
+	switch {
+	case strings.HasSuffix(text, " 403"):
+		return "WhatsApp does not let you write here"
+	case strings.HasSuffix(text, " 404"):
+		return "this account is not on WhatsApp any more"
+	case strings.HasSuffix(text, " 463"):
+		return "WhatsApp does not let your account start new chats at the moment; see WhatsApp on your phone"
+	case strings.HasSuffix(text, " 479"):
+		return "WhatsApp refused the message because the contact's devices have changed; try again"
+	default:
+		return fmt.Sprintf("WhatsApp refused the message (%s)", text)
+	}
+}
+
+func errNotLoggedIn() error {
+	return bridgev2.WrapErrorInStatus(bridgev2.ErrNotLoggedIn).
+		WithIsCertain(true).WithSendNotice(true).
+		WithMessage("you are not logged in to WhatsApp; log in again, then repeat the message")
+}
+
+// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named.
+func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
+	if !c.IsLoggedIn() || !c.work.begin() {
+		return nil
+	}
+	defer c.work.done()
+	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
+	defer cancel()
+	chat, err := parseID(receipt.Portal.ID)
+	if err != nil {
+		return fmt.Errorf("chat of portal: %w", err)
+	}
+	unread, err := c.unread(ctx, receipt)
+	if err != nil || len(unread) == 0 {
+		return err
+	}
+	if err := c.online.wait(ctx); err != nil {
+		return fmt.Errorf("wait for connection: %w", err)
+	}
+	c.active()
+	for sender, ids := range unread {
+		if err := c.wa.MarkRead(ctx, ids, time.Now(), chat, sender); err != nil {
+			return fmt.Errorf("mark %d messages read: %w", len(ids), err)
+		}
+	}
+	return nil
+}
+
+// unread finds the messages of others that a receipt covers and the one before did not, by sender, newest first.
+// WhatsApp's times are whole seconds, so that of the last receipt is looked at again.
+func (c *Client) unread(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) (map[types.JID][]types.MessageID, error) {
+	since := receipt.LastRead
+	if !since.IsZero() {
+		since = since.Add(-time.Millisecond)
+	}
+	rows, err := c.network.bridge.DB.Message.GetMessagesBetweenTimeQuery(ctx, receipt.Portal.PortalKey, since, receipt.ReadUpTo)
+	if err != nil {
+		return nil, fmt.Errorf("find read messages: %w", err)
+	}
+	slices.SortStableFunc(rows, func(a, b *database.Message) int { return b.Timestamp.Compare(a.Timestamp) })
+	unread := make(map[types.JID][]types.MessageID)
+	count := 0
+	for _, row := range rows {
+		key, err := parseMessageID(row.ID)
+		if err != nil || key.Sender == c.self || slices.Contains(unread[key.Sender], key.ID) {
+			continue
+		}
+		unread[key.Sender] = append(unread[key.Sender], key.ID)
+		if count++; count == mostReceipts {
+			break
+		}
+	}
+	return unread, nil
+}
+
+// HandleMatrixTyping implements bridgev2.TypingHandlingNetworkAPI. Without a connection typing is forgotten.
+func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyping) error {
+	if !c.IsLoggedIn() || !c.online.open() || !c.work.begin() {
+		return nil
+	}
+	defer c.work.done()
+	chat, err := parseID(msg.Portal.ID)
+	if err != nil {
+		return fmt.Errorf("chat of portal: %w", err)
+	}
+	state, media := types.ChatPresencePaused, types.ChatPresenceMediaText
+	if msg.IsTyping {
+		c.active()
+		state = types.ChatPresenceComposing
+		if msg.Type == bridgev2.TypingTypeRecordingMedia {
+			media = types.ChatPresenceMediaAudio
+		}
+	}
+	if err := c.wa.SendChatPresence(ctx, chat, state, media); err != nil && !connectionLost(err) {
+		return fmt.Errorf("send typing: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/appstate"
+	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types/events"
+
+	"maunium.net/go/mautrix/bridgev2/status"
+)
+
+// The bridge state errors of this network.
+const (
+	errorLoggedOut      status.BridgeStateErrorCode = "whatsapp-logged-out"
+	errorPhoneLost      status.BridgeStateErrorCode = "whatsapp-main-device-gone"
+	errorBanned         status.BridgeStateErrorCode = "whatsapp-banned"
+	errorNotLinked      status.BridgeStateErrorCode = "whatsapp-not-linked"
+	errorReplaced       status.BridgeStateErrorCode = "whatsapp-replaced"
+	errorTempBanned     status.BridgeStateErrorCode = "whatsapp-temporarily-banned"
+	errorOutdated       status.BridgeStateErrorCode = "whatsapp-outdated"
+	errorConnectFailure status.BridgeStateErrorCode = "whatsapp-connect-failure"
+	errorUnreachable    status.BridgeStateErrorCode = "whatsapp-unreachable"
+	errorDisconnected   status.BridgeStateErrorCode = "whatsapp-disconnected"
+	errorNoAnswer       status.BridgeStateErrorCode = "whatsapp-no-answer"
+)
+
+func init() {
+	status.BridgeStateHumanErrors.Update(status.BridgeStateErrorMap{
+		errorLoggedOut:      "You were logged out of WhatsApp: the phone or WhatsApp itself has removed this linked device. Log in again to go on; your rooms stay.",
+		errorPhoneLost:      "WhatsApp is no longer set up on your phone. Set it up there, then log in again; your rooms stay.",
+		errorBanned:         "WhatsApp does not let this account in any more. Open WhatsApp on your phone to see why.",
+		errorNotLinked:      "This account is not linked any more. Log in again to go on; your rooms stay.",
+		errorReplaced:       "Another program uses the same login. Stop it, then restart the bridge.",
+		errorTempBanned:     "WhatsApp has locked this account for a while. Open WhatsApp on your phone to see why, and restart the bridge when the time is over.",
+		errorOutdated:       "WhatsApp wants a newer version of the bridge. Update it.",
+		errorConnectFailure: "WhatsApp refuses the connection. Restart the bridge to try again.",
+		errorUnreachable:    "WhatsApp can't be reached. Trying again.",
+		errorDisconnected:   "The connection to WhatsApp was lost. Reconnecting.",
+		errorNoAnswer:       "WhatsApp does not answer. Reconnecting if that goes on.",
+	})
+}
+
+func (c *Client) report(state status.BridgeState) {
+	c.login.BridgeState.Send(state)
+}
+
+// reportNoDevice says that the login needs a new device, unless the user was told when it lost the old one: then only
+// the state is kept for whoever asks.
+func (c *Client) reportNoDevice() {
+	state := status.BridgeState{
+		StateEvent: status.StateBadCredentials,
+		Error:      errorNotLinked,
+		UserAction: status.UserActionRelogin,
+	}
+	if meta := loginMeta(c.login.UserLogin); meta.EndReported {
+		c.login.BridgeState.SetPrev(state.Fill(c.login))
+		return
+	}
+	c.reportEnd(state)
+}
+
+// reportEnd reports a state that only a new login changes, and remembers that.
+func (c *Client) reportEnd(state status.BridgeState) {
+	c.report(state)
+	loginMeta(c.login.UserLogin).EndReported = true
+	if err := c.login.Save(context.WithoutCancel(c.ctx)); err != nil {
+		c.log.Error().Err(err).Msg("Could not remember that the user was told of the end of the login")
+	}
+}
+
+// connect tries until the first connection stands; after that whatsmeow reconnects by itself.
+func (c *Client) connect() {
+	c.report(status.BridgeState{StateEvent: status.StateConnecting})
+	for failures := 0; ; failures++ {
+		err := c.wa.ConnectContext(c.ctx)
+		switch {
+		case err == nil, errors.Is(err, whatsmeow.ErrAlreadyConnected), c.ctx.Err() != nil:
+			return
+		case errors.Is(err, store.ErrDeviceDeleted):
+			c.reportNoDevice()
+			return
+		}
+		pause := backoff(failures, c.network.Config.ReconnectMaxDelay)
+		c.log.Warn().Err(err).Stringer("pause", pause).Msg("Could not connect to WhatsApp")
+		c.report(status.BridgeState{
+			StateEvent: status.StateTransientDisconnect,
+			Error:      errorUnreachable,
+			Info:       map[string]any{"cause": err.Error()},
+		})
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// backoff is the pause after the given number of failures: doubled each time up to the limit, with a fifth of jitter.
+func backoff(failures int, limit time.Duration) time.Duration {
+	pause := min(time.Second<<min(failures, 12), limit)
+	return pause - time.Duration(rand.Int64N(int64(pause)/5+1))
+}
+
+// beforeReconnect is whatsmeow's question whether to try again after a failure. The library waits two seconds more each
+// time; its counter is set so that the pause keeps to our limit.
+func (c *Client) beforeReconnect(err error) bool {
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.wa.AutoReconnectErrors = min(c.wa.AutoReconnectErrors, int(c.network.Config.ReconnectMaxDelay/(2*time.Second)))
+	c.report(status.BridgeState{
+		StateEvent: status.StateTransientDisconnect,
+		Error:      errorUnreachable,
+		Info:       map[string]any{"cause": err.Error()},
+	})
+	return true
+}
+
+// onState takes the events that are about the connection as a whole; it is false for any other.
+func (c *Client) onState(raw any) bool {
+	switch evt := raw.(type) {
+	case *events.Connected:
+		c.onConnected()
+	case *events.Disconnected:
+		c.onInterrupted(errorDisconnected)
+	case *events.KeepAliveTimeout:
+		c.onInterrupted(errorNoAnswer)
+	case *events.KeepAliveRestored:
+		c.onConnected()
+	case *events.LoggedOut:
+		c.onLoggedOut(evt)
+	case *events.StreamReplaced:
+		c.onRefused(status.StateUnknownError, errorReplaced, "")
+	case *events.TemporaryBan:
+		c.onRefused(status.StateBadCredentials, errorTempBanned, evt.String())
+	case *events.ClientOutdated:
+		c.onRefused(status.StateUnknownError, errorOutdated, "")
+	case *events.ConnectFailure:
+		c.onRefused(status.StateUnknownError, errorConnectFailure, evt.Reason.String())
+	case *events.StreamError:
+		c.log.Warn().Str("code", evt.Code).Msg("WhatsApp reported an error that the library does not know")
+	case *events.PushNameSetting:
+		c.goDo("own name", c.learnOwnName)
+	case *events.AppStateSyncComplete:
+		if evt.Name == appstate.WAPatchCriticalBlock {
+			c.goDo("own name", c.learnOwnName)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *Client) onConnected() {
+	c.online.set(true)
+	c.report(status.BridgeState{StateEvent: status.StateConnected})
+	c.goDo("own name", c.learnOwnName)
+}
+
+// learnOwnName puts the account's name and number where the user sees them. Without a name the server does not let us
+// say that we are offline either, and the phone would stay quiet; so that is said here, too.
+func (c *Client) learnOwnName() {
+	if c.wa.Store.ID == nil {
+		return
+	}
+	c.presence.reset(c)
+	name := accountName(c.wa.Store)
+	if c.wa.Store.PushName != "" {
+		c.named.set(true)
+	}
+	profile := accountProfile(c.wa.Store)
+	if c.login.RemoteName == name && c.login.RemoteProfile == profile {
+		return
+	}
+	c.login.RemoteName, c.login.RemoteProfile = name, profile
+	if err := c.login.Save(c.ctx); err != nil && c.ctx.Err() == nil {
+		c.log.Error().Err(err).Msg("Could not save the account's name")
+	}
+}
+
+func accountName(device *store.Device) string {
+	switch {
+	case device.PushName != "":
+		return device.PushName
+	case device.BusinessName != "":
+		return device.BusinessName
+	default:
+		return "+" + device.GetJID().User
+	}
+}
+
+func accountProfile(device *store.Device) status.RemoteProfile {
+	return status.RemoteProfile{Phone: "+" + device.GetJID().User, Name: device.PushName}
+}
+
+func (c *Client) onInterrupted(why status.BridgeStateErrorCode) {
+	c.online.set(false)
+	c.report(status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: why})
+}
+
+// onRefused is a connection that whatsmeow does not try again.
+func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeStateErrorCode, detail string) {
+	c.online.set(false)
+	report := status.BridgeState{StateEvent: state, Error: why, UserAction: status.UserActionRestart}
+	if detail != "" {
+		report.Message = fmt.Sprintf("%s (%s)", status.BridgeStateHumanErrors[why], detail)
+	}
+	c.report(report)
+}
+
+// onLoggedOut is the end of this link, decided by the phone or the server. The keys have become worthless and go.
+func (c *Client) onLoggedOut(evt *events.LoggedOut) {
+	c.online.set(false)
+	c.log.Info().Stringer("reason", evt.Reason).Msg("WhatsApp has ended the login")
+	c.forgetDevice(context.WithoutCancel(c.ctx))
+	why := errorLoggedOut
+	switch evt.Reason {
+	case events.ConnectFailureMainDeviceGone:
+		why = errorPhoneLost
+	case events.ConnectFailureUnknownLogout:
+		why = errorBanned
+	}
+	c.reportEnd(status.BridgeState{
+		StateEvent: status.StateBadCredentials,
+		Error:      why,
+		UserAction: status.UserActionRelogin,
+	})
+}
