@@ -1,0 +1,163 @@
+package phone
+
+import (
+	"context"
+	"fmt"
+
+	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/types"
+	"google.golang.org/protobuf/proto"
+
+	"go.mau.fi/whatsmeow/proto/waE2E"
+)
+
+// Group is a group as its members see it.
+type Group struct {
+	JID     types.JID
+	Subject string
+	Topic   string
+	Members []types.JID // by LID where the server says it
+	Admins  []types.JID
+}
+
+// encryptForGroup builds the stanza of a group message: the text under the sender key, and that key for each device
+// that does not have it yet (section 15). p.mu is held.
+func (p *Phone) encryptForGroup(ctx context.Context, out Outgoing) (waBinary.Node, error) {
+	group, err := p.askGroup(ctx, out.To)
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	devices, err := p.devices(ctx, group.Members...)
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	name := out.To.String()
+	key, err := p.signal.GroupKey(ctx, name, p.ownAddress())
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	carrier, err := proto.Marshal(&waE2E.Message{SenderKeyDistributionMessage: distribution(out.To, key)})
+	if err != nil {
+		return waBinary.Node{}, fmt.Errorf("encode sender key: %w", err)
+	}
+	// The key goes to everybody each time: that costs little here and makes a lost one harmless.
+	participants, err := p.encryptForDevices(ctx, devices, carrier, carrier, nil)
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	plain, err := proto.Marshal(out.Content)
+	if err != nil {
+		return waBinary.Node{}, fmt.Errorf("encode message: %w", err)
+	}
+	sealed, err := p.signal.EncryptGroup(ctx, name, p.ownAddress(), pad(plain))
+	if err != nil {
+		return waBinary.Node{}, err
+	}
+	return node("message", waBinary.Attrs{"to": out.To, "addressing_mode": "lid"},
+		waBinary.Node{Tag: "participants", Content: participants}, encNode(sealed, encAttrs(out.Content))), nil
+}
+
+// Group asks the server for a group.
+func (p *Phone) Group(ctx context.Context, jid types.JID) (Group, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.askGroup(ctx, jid)
+}
+
+func (p *Phone) askGroup(ctx context.Context, jid types.JID) (Group, error) {
+	resp, err := p.request(ctx, node("iq", waBinary.Attrs{"to": jid, "type": "get", "xmlns": "w:g2"},
+		node("query", waBinary.Attrs{"request": "interactive"})))
+	if err != nil {
+		return Group{}, fmt.Errorf("ask for group %s: %w", jid, err)
+	}
+	return p.parseGroup(resp)
+}
+
+// parseGroup reads the <group> in a reply and learns its members' numbers. p.mu is held.
+func (p *Phone) parseGroup(resp *waBinary.Node) (Group, error) {
+	n, ok := child(*resp, "group")
+	if !ok {
+		return Group{}, fmt.Errorf("parse group: reply has no group")
+	}
+	g := Group{JID: types.NewJID(attr(n, "id"), types.GroupServer), Subject: attr(n, "subject")}
+	for _, c := range n.GetChildren() {
+		switch c.Tag {
+		case "participant":
+			jid := attrJID(c, "jid")
+			p.learn(jid, attrJID(c, "phone_number"))
+			p.learn(jid, attrJID(c, "lid"))
+			g.Members = append(g.Members, p.toLID(jid))
+			if attr(c, "type") != "" {
+				g.Admins = append(g.Admins, p.toLID(jid))
+			}
+		case "description":
+			g.Topic = string(childContent(c, "body"))
+		}
+	}
+	return g, nil
+}
+
+// CreateGroup makes a group of this account and members, who are named by LID.
+func (p *Phone) CreateGroup(ctx context.Context, subject string, members []types.JID) (Group, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	participants := p.participants(members)
+	resp, err := p.request(ctx, node("iq", waBinary.Attrs{"to": types.GroupServerJID, "type": "set", "xmlns": "w:g2"},
+		waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"subject": subject}, Content: participants}))
+	if err != nil {
+		return Group{}, fmt.Errorf("create group %q: %w", subject, err)
+	}
+	return p.parseGroup(resp)
+}
+
+func (p *Phone) participants(members []types.JID) []waBinary.Node {
+	nodes := make([]waBinary.Node, 0, len(members))
+	for _, member := range members {
+		attrs := waBinary.Attrs{"jid": member}
+		if pn, ok := p.toPN(member); ok {
+			attrs["phone_number"] = pn
+		}
+		nodes = append(nodes, node("participant", attrs))
+	}
+	return nodes
+}
+
+// ChangeMembers adds, removes, promotes or demotes members of a group: change is one of these words.
+func (p *Phone) ChangeMembers(ctx context.Context, group types.JID, change string, members []types.JID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if change == "remove" {
+		p.signal.ForgetGroupKey(group.String(), p.ownAddress()) // who left must not read on
+	}
+	return p.setGroup(ctx, group, waBinary.Node{Tag: change, Content: p.participants(members)})
+}
+
+// SetSubject and SetTopic change a group's name and description.
+func (p *Phone) SetSubject(ctx context.Context, group types.JID, subject string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.setGroup(ctx, group, leaf("subject", []byte(subject)))
+}
+
+// SetTopic changes a group's description.
+func (p *Phone) SetTopic(ctx context.Context, group types.JID, topic string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.setGroup(ctx, group, node("description", waBinary.Attrs{"id": newID()}, leaf("body", []byte(topic))))
+}
+
+// LeaveGroup takes the account out of a group.
+func (p *Phone) LeaveGroup(ctx context.Context, group types.JID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.setGroup(ctx, types.GroupServerJID, node("leave", nil, node("group", waBinary.Attrs{"id": group})))
+}
+
+// setGroup sends one change. p.mu is held.
+func (p *Phone) setGroup(ctx context.Context, to types.JID, change waBinary.Node) error {
+	_, err := p.request(ctx, node("iq", waBinary.Attrs{"to": to, "type": "set", "xmlns": "w:g2"}, change))
+	if err != nil {
+		return fmt.Errorf("%s in group %s: %w", change.Tag, to, err)
+	}
+	return nil
+}
