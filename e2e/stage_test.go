@@ -1,0 +1,258 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"crosschat/e2e/lab"
+	"crosschat/simulator/control"
+)
+
+// stage is what one scenario plays on: the shared stack, and a user and people of its own. Its methods end the test when
+// they fail, and are called from the test's goroutine.
+type stage struct {
+	*testing.T
+	ctx   context.Context
+	stack *lab.Stack
+	side  side
+
+	user *lab.User
+	bot  *lab.Bot
+	me   *person // the user's account on the network
+	cast []*person
+
+	// said is what people wrote to each other, secrets what nobody but the bridge may know: neither may be in the log.
+	said, secrets []string
+	// expected has messages of severe log lines that the scenario itself brings about.
+	expected   []string
+	logFrom    int64
+	unexpected int // how many unexpected requests the simulator had seen before
+}
+
+// newStage brings the user (not logged in to the network) and their account on stage.
+func newStage(t *testing.T, stack *lab.Stack, side side, name string) *stage {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	s := &stage{T: t, ctx: ctx, stack: stack, side: side}
+	_, end, err := stack.Bridge.Log(0)
+	s.must(err)
+	s.logFrom = end
+	before, err := stack.Simulator.Unexpected(ctx, side.control())
+	s.must(err)
+	s.unexpected = len(before)
+	localpart := strings.ReplaceAll(name, ".", "-") + "-" + randomHex(3)
+	s.user, err = stack.NewUser(ctx, localpart, "pass"+randomHex(8))
+	s.must(err)
+	s.secrets = append(s.secrets, s.user.Password)
+	t.Cleanup(s.leave)
+	s.me = s.newPerson(control.NewPerson{Name: "User " + randomHex(2)})
+	return s
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+func (s *stage) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// text makes a text that occurs nowhere else, and watches that it stays out of the log.
+func (s *stage) text(words string) string {
+	text := words + " " + randomHex(6)
+	s.said = append(s.said, text)
+	return text
+}
+
+// openBot opens the user's chat with the bridge's bot, once.
+func (s *stage) openBot() *lab.Bot {
+	s.Helper()
+	if s.bot == nil {
+		var err error
+		s.bot, err = s.user.OpenBot(s.ctx, s.stack.Bridge.Bot, s.stack.Setting.Encryption != lab.EncryptionOff)
+		s.must(err)
+	}
+	return s.bot
+}
+
+// logIn logs the user in to their account as a person does: through the bot. It returns when the account's new linked
+// device takes part.
+func (s *stage) logIn() {
+	s.Helper()
+	bot := s.openBot()
+	before := s.companions()
+	from, err := bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	s.must(err)
+	s.secrets = append(s.secrets, s.side.logIn(s, loginStep{from})...)
+	_, err = bot.AwaitAnswer(s.ctx, from, fmt.Sprintf("a confirmation with the account's name %q", s.me.Name),
+		func(body string) bool { return strings.Contains(body, s.me.Name) })
+	s.must(err)
+	s.await("the account's new device to take part", func(ctx context.Context) error {
+		for _, c := range s.companions() {
+			known := slices.ContainsFunc(before, func(old control.Companion) bool { return old.Device == c.Device })
+			if !known && c.Connected && c.Active {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s has linked devices %+v, had %+v", s.me.Name, s.companions(), before)
+	})
+}
+
+func (s *stage) companions() []control.Companion {
+	s.Helper()
+	p, err := s.stack.Simulator.Person(s.ctx, s.side.control(), s.me.ID)
+	s.must(err)
+	return p.Companions
+}
+
+// loginID asks the bot for the id of the user's one login.
+func (s *stage) loginID() string {
+	s.Helper()
+	answer, err := s.openBot().Ask(s.ctx, "list-logins")
+	s.must(err)
+	for _, word := range strings.FieldsFunc(answer, func(r rune) bool { return strings.ContainsRune(" `*\n", r) }) {
+		if strings.HasPrefix(word, s.side.network()+"-") {
+			return word
+		}
+	}
+	s.Fatalf("the bot lists no login of %s: %q", s.side.network(), answer)
+	return ""
+}
+
+// await waits for a condition that is not only about the user's rooms.
+func (s *stage) await(what string, check func(context.Context) error) {
+	s.Helper()
+	s.must(s.user.Await(s.ctx, what, check))
+}
+
+// patient allows the waits that follow more time than a single message needs.
+func (s *stage) patient(limit time.Duration) { s.user.Patience = limit }
+
+// portal waits for the user's room with a contact.
+func (s *stage) portal(p *person) *lab.Room {
+	s.Helper()
+	room, err := s.user.AwaitPortal(s.ctx, p.mxid)
+	s.must(err)
+	return room
+}
+
+// mustBeEncrypted fails if an event of a portal came in the clear although the setting encrypts.
+func (s *stage) mustBeEncrypted(evt *event.Event) {
+	s.Helper()
+	encrypted := evt.Mautrix.EventSource&event.SourceDecrypted != 0
+	if want := s.stack.Setting.Encryption != lab.EncryptionOff; encrypted != want {
+		s.Errorf("event %s of %s: encrypted is %t, want %t", evt.ID, evt.Sender, encrypted, want)
+	}
+}
+
+// texts returns the bodies of all messages of a sender in a room, in order. What can't be decrypted stands there too.
+func texts(room *lab.Room, sender id.UserID) []string {
+	var bodies []string
+	for _, evt := range room.Messages() {
+		if evt.Sender != sender {
+			continue
+		}
+		body := "(not decrypted)"
+		if evt.Type != event.EventEncrypted {
+			body = evt.Content.AsMessage().Body
+		}
+		bodies = append(bodies, body)
+	}
+	return bodies
+}
+
+// leave checks, after the scenario, what every scenario promises, and sends its user home.
+func (s *stage) leave() {
+	s.Helper()
+	// The scenario's own time may be over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 30*time.Second)
+	defer cancel()
+	if err := s.user.Failure(); err != nil {
+		s.Error(err)
+	}
+	s.user.Close()
+	for _, p := range s.cast {
+		events, err := s.stack.Simulator.Timeline(ctx, s.side.control(), p.ID, 0)
+		if err != nil {
+			s.Error(err)
+		}
+		for _, e := range events {
+			if e.Kind == control.KindProblem {
+				s.Errorf("the phone of %s met a problem: %s", p.Name, e.Text)
+			}
+		}
+	}
+	unexpected, err := s.stack.Simulator.Unexpected(ctx, s.side.control())
+	if err != nil {
+		s.Error(err)
+	}
+	for _, u := range unexpected[min(s.unexpected, len(unexpected)):] {
+		s.Errorf("the simulator met a request that it does not know: %s", u.What)
+	}
+	s.checkLog()
+}
+
+// checkLog looks at what the bridge logged during the scenario.
+func (s *stage) checkLog() {
+	s.Helper()
+	if err := s.stack.Bridge.Ended(); err != nil {
+		s.Error(err)
+	}
+	crashes, err := s.stack.Bridge.Crashes()
+	if err != nil {
+		s.Error(err)
+	}
+	for _, crash := range crashes {
+		s.Errorf("the bridge crashed:\n%s", crash)
+	}
+	lines, _, err := s.stack.Bridge.Log(s.logFrom)
+	if err != nil {
+		s.Error(err)
+	}
+	for _, line := range lines {
+		if line.Severe() && !slices.Contains(s.expected, line.Message) {
+			s.Errorf("the bridge logged an error: %s", shortened(line.Raw))
+		}
+	}
+	for _, line := range lab.Leaks(lines, slices.Concat(s.said, s.secrets)) {
+		s.Errorf("a message text or a secret is in the log: %s", shortened(line.Raw))
+	}
+	if !s.Failed() {
+		return
+	}
+	var last []string
+	for _, line := range lines {
+		if line.Level != "trace" {
+			last = append(last, shortened(line.Raw))
+		}
+	}
+	s.Logf("the end of the bridge's log:\n%s", strings.Join(last[max(0, len(last)-25):], "\n"))
+	if os.Getenv("CROSSCHAT_KEEP") == "" {
+		s.Log("set CROSSCHAT_KEEP to a folder to keep all logs")
+	}
+}
+
+// shortened leaves of a long log line its start, with where it belongs, and its end, with the message.
+func shortened(line string) string {
+	const part = 250
+	if len(line) > 2*part {
+		return line[:part] + " … " + line[len(line)-part:]
+	}
+	return line
+}
