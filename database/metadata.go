@@ -3,6 +3,8 @@
 package database
 
 import (
+	"go.mau.fi/util/jsontime"
+
 	"maunium.net/go/mautrix/bridgev2/database"
 )
 
@@ -39,7 +41,10 @@ type UserLoginMetadata struct {
 type WhatsAppPortal struct{}
 
 // WhatsAppGhost belongs to GhostMetadata.
-type WhatsAppGhost struct{}
+type WhatsAppGhost struct {
+	// AvatarCheckedAt is when WhatsApp was last asked for the profile picture.
+	AvatarCheckedAt jsontime.Unix `json:"avatar_checked_at,omitzero"`
+}
 
 // WhatsAppMessage belongs to MessageMetadata.
 type WhatsAppMessage struct{}
@@ -52,6 +57,8 @@ type WhatsAppUserLogin struct {
 	// Device is the JID of the linked device, <phone number>:<device>@s.whatsapp.net: the key of its row in whatsmeow's
 	// store.
 	Device string `json:"device"`
+	// EndReported is set once the user was told that the device is gone.
+	EndReported bool `json:"end_reported,omitempty"`
 }
 
 // CopyFrom implements database.MetaMerger: parts of other that are set replace ours.

@@ -1,0 +1,48 @@
+// Command crosschat is a Matrix bridge for WhatsApp, Messenger and Instagram in one process.
+//
+// This package names the program, builds the composite of the networks and hands the command line
+// to package setup. It owns no goroutine: what runs is started by mxmain and by the networks.
+package main
+
+import (
+	"os"
+
+	"maunium.net/go/mautrix/bridgev2/matrix/mxmain"
+
+	"crosschat/bridge/setup"
+	"crosschat/connector"
+)
+
+// Set by the build: -ldflags "-X main.Tag=… -X main.Commit=… -X main.BuildTime=…".
+var (
+	Tag       = "unknown"
+	Commit    = "unknown"
+	BuildTime = "unknown"
+)
+
+func main() {
+	bridge := &mxmain.BridgeMain{
+		Name:        "crosschat",
+		Description: "A Matrix bridge for WhatsApp, Messenger and Instagram.",
+		Version:     "0.1.0",
+		Connector:   connector.New(),
+	}
+	bridge.InitVersion(Tag, Commit, BuildTime)
+	program := &setup.Program{Bridge: bridge, Commit: Commit, BuildTime: BuildTime}
+
+	command, args := setup.SplitCommand(os.Args[1:])
+	switch command {
+	case "run":
+		os.Exit(program.Run(args))
+	case "init":
+		os.Exit(program.Init(args))
+	case "doctor":
+		os.Exit(program.Doctor(args))
+	case "version":
+		os.Exit(program.Version())
+	case "help":
+		os.Exit(program.Help(args))
+	default:
+		os.Exit(program.UnknownCommand(command))
+	}
+}
