@@ -48,6 +48,7 @@ var (
 
 // New makes the composite of all networks.
 func New() *Connector {
+	hideLoginSecrets()
 	c := &Connector{}
 	whatsApp := whatsapp.New()
 	c.config.WhatsApp = &whatsApp.Config

@@ -50,9 +50,8 @@ func reconnect(s *stage) {
 		s.must(<-sent)
 		wantIn, wantOut = append(wantIn, in...), append(wantOut, out...)
 		s.await(fmt.Sprintf("all texts after a drop %s", d.name), func(ctx context.Context) error {
-			gotIn, gotOut := texts(portal.Room, anna.mxid), anna.textsFrom(s.me)
-			if len(gotIn) < len(wantIn) || len(gotOut) < len(wantOut) {
-				return fmt.Errorf("%d of %d are in Matrix, %d of %d on the contact's phone", len(gotIn), len(wantIn), len(gotOut), len(wantOut))
+			if err := arrived(texts(portal.Room, anna.mxid), len(wantIn), anna.textsFrom(s.me), len(wantOut)); err != nil {
+				return err
 			}
 			return s.struck(ctx, ids)
 		})

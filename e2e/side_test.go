@@ -79,7 +79,7 @@ func (whatsapp) drops(r *rand.Rand, p control.Person) []drop {
 	now := control.Fault{Kind: "close", Person: p.ID}
 	at := func(kind, point string) control.Fault {
 		f := control.Fault{Kind: kind, Args: map[string]string{"point": point}, Person: p.ID}
-		if point == "server_hello" {
+		if point == "server_hello" || point == "client_finish" {
 			f.Person = "" // the server does not know yet who it is
 		}
 		return f

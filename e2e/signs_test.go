@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
@@ -25,11 +26,12 @@ func readIn(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	var reads []control.Event
+	var last id.EventID
 	for _, words := range []string{"one", "two"} {
 		text := s.text(words)
 		sent, err := portal.SendText(s.ctx, text)
 		s.must(err)
-		reads = append(reads, anna.reads(s.me, text))
+		reads, last = append(reads, anna.reads(s.me, text)), sent
 		if portal.Receipt(sent, anna.mxid) {
 			s.Errorf("%s counts as read before it was", words)
 		}
@@ -38,10 +40,9 @@ func readIn(s *stage) {
 	s.must(s.stack.Simulator.Receipt(s.ctx, s.side.control(), anna.ID, control.ReceiptRequest{
 		Chat: reads[0].Chat, Sender: s.me.ID, IDs: []string{reads[0].ID, reads[1].ID}, Type: "read",
 	}))
-	last := portal.Messages()[len(portal.Messages())-1]
 	s.await("Anna's read receipt at the last message", func(context.Context) error {
-		if !portal.Receipt(last.ID, anna.mxid) {
-			return fmt.Errorf("none on %s in\n%s", last.ID, portal.Describe())
+		if !portal.Receipt(last, anna.mxid) {
+			return fmt.Errorf("none on %s in\n%s", last, portal.Describe())
 		}
 		return nil
 	})
@@ -59,7 +60,7 @@ func readOut(s *stage) {
 	off := false
 	s.me.behaves(control.Behaviour{ReadReceipts: &off})
 	text := s.text("read this in secret")
-	id := anna.writes(s.me, text)
+	secret := anna.writes(s.me, text)
 	evt, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
 	s.must(err)
 	s.must(portal.MarkRead(s.ctx, evt.ID))
@@ -68,7 +69,7 @@ func readOut(s *stage) {
 	s.must(err)
 	anna.reads(s.me, fence)
 	for _, e := range anna.timeline() {
-		if e.Kind == control.KindReceipt && e.Ref == id && e.Text == "read" {
+		if e.Kind == control.KindReceipt && e.Ref == secret && e.Text == "read" {
 			s.Error("the contact was told although the account has read receipts switched off")
 		}
 	}

@@ -161,6 +161,9 @@ func (s *stage) mustBeEncrypted(evt *event.Event) {
 	}
 }
 
+// notDecrypted stands for the text of a message whose key has not come.
+const notDecrypted = "(not decrypted)"
+
 // texts returns the bodies of all messages of a sender in a room, in order. What can't be decrypted stands there too.
 func texts(room *lab.Room, sender id.UserID) []string {
 	var bodies []string
@@ -168,7 +171,7 @@ func texts(room *lab.Room, sender id.UserID) []string {
 		if evt.Sender != sender {
 			continue
 		}
-		body := "(not decrypted)"
+		body := notDecrypted
 		if evt.Type != event.EventEncrypted {
 			body = evt.Content.AsMessage().Body
 		}

@@ -63,7 +63,9 @@ func run(ctx context.Context, o options, out, logTo io.Writer) error {
 	if o.verbose {
 		level = zerolog.TraceLevel
 	}
-	log := zerolog.New(zerolog.ConsoleWriter{Out: logTo, NoColor: true}).Level(level).With().Timestamp().Logger()
+	console := zerolog.SyncWriter(zerolog.ConsoleWriter{Out: logTo, NoColor: true})
+	log := zerolog.New(console).Level(level).With().Timestamp().Logger()
+	routeSignalLog(log)
 	wa, err := startWhatsApp(o, log)
 	if err != nil {
 		return err

@@ -17,7 +17,10 @@ var commands = []string{"run", "init", "doctor", "version", "help"}
 // SplitCommand returns the subcommand of a command line and what follows it. Without a subcommand it
 // is "run": `crosschat -c config.yaml` is what admins of other bridges type.
 func SplitCommand(args []string) (string, []string) {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+	switch {
+	case len(args) == 1 && (args[0] == "-h" || args[0] == "--help"):
+		return "help", nil
+	case len(args) == 0 || strings.HasPrefix(args[0], "-"):
 		return "run", args
 	}
 	return args[0], args[1:]

@@ -79,8 +79,8 @@ func probeHomeserver(ctx context.Context, address string) (*homeserver, error) {
 	return hs, nil
 }
 
-// identify finds out the software: by the federation API, which Dendrite always serves beside the
-// client API, or by the Server header, which Synapse always sends.
+// identify finds out the software: by the federation API, by the Server header, which Synapse always
+// sends, or by Dendrite's own monitoring page, which is there without federation, too.
 func (hs *homeserver) identify(ctx context.Context, serverHeader string) {
 	var told struct {
 		Server struct {
@@ -98,10 +98,32 @@ func (hs *homeserver) identify(ctx context.Context, serverHeader string) {
 			hs.version, _, _ = strings.Cut(version, " ")
 		}
 	}
+	if hs.software == other && name == "" {
+		if up, err := hs.fetch(ctx, "/_dendrite/monitor/up"); err == nil && len(up.body) == 0 {
+			hs.software = dendrite
+		}
+	}
 }
 
-// get fetches one public document of the homeserver.
+// get fetches one public JSON document of the homeserver.
 func (hs *homeserver) get(ctx context.Context, path string, into any) (http.Header, error) {
+	document, err := hs.fetch(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if err = json.Unmarshal(document.body, into); err != nil {
+		return nil, fmt.Errorf("it answers, but not as a Matrix homeserver: no JSON at %s", path)
+	}
+	return document.header, nil
+}
+
+// document is what the homeserver gave with status 200.
+type document struct {
+	header http.Header
+	body   []byte
+}
+
+func (hs *homeserver) fetch(ctx context.Context, path string) (*document, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, hs.address+path, nil)
@@ -120,10 +142,7 @@ func (hs *homeserver) get(ctx context.Context, path string, into any) (http.Head
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("it answers, but not as a Matrix homeserver: HTTP %d at %s", resp.StatusCode, path)
 	}
-	if err = json.Unmarshal(body, into); err != nil {
-		return nil, fmt.Errorf("it answers, but not as a Matrix homeserver: no JSON at %s", path)
-	}
-	return resp.Header, nil
+	return &document{resp.Header, body}, nil
 }
 
 // networkError says in an admin's words why a request got no answer.

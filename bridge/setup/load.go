@@ -39,11 +39,11 @@ func (p *Program) loadConfig(path string) (*bridgeconfig.Config, []Problem) {
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	up, err := upgrader(p.Bridge.Connector)
+	example, err := mxmainExample(p.Bridge.Connector)
 	if err != nil {
 		return nil, []Problem{{What: err.Error()}}
 	}
-	data, _, err := configupgrade.Do(path, false, up)
+	data, _, err := configupgrade.Do(path, false, upgrader(p.Bridge.Connector, example))
 	if err != nil {
 		return nil, []Problem{{What: err.Error()}}
 	}

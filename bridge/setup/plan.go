@@ -184,10 +184,11 @@ func (p *Program) fullConfig(values map[string]any, sets []string) (*appservice.
 	if err = s.checkGiven(values); err != nil {
 		return nil, nil, err
 	}
-	up, err := upgrader(p.Bridge.Connector)
+	example, err := Example(p.Bridge.Connector)
 	if err != nil {
 		return nil, nil, err
 	}
+	up := upgrader(p.Bridge.Connector, example)
 	partial, err := upgraded(up, values)
 	if err != nil {
 		return nil, nil, err

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +29,6 @@ func (p *Program) Run(args []string) int {
 		return p.usage(strings.ToLower(err.Error()), "run")
 	}
 	switch {
-	case flags.help && len(args) == 1:
-		return p.Help(nil)
 	case flags.help:
 		return p.Help([]string{"run"})
 	case flags.writeExample:
@@ -45,15 +44,32 @@ func (p *Program) Run(args []string) int {
 		}
 		p.Bridge.PreInit()
 	default:
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		p.Bridge.PostStart = p.stopOnSignal()
+		ctx := context.Background() // a signal ends the process
 		if code := p.checkBeforeStart(ctx, flags); code != exitOK {
 			return code
 		}
-		stop()
-		p.Bridge.PostInit = func() { p.awaitHomeserver(flags.ignoreOutdate) }
+		p.Bridge.PostInit = func() { p.awaitHomeserver(ctx, flags.ignoreOutdate) }
 		p.Bridge.Run()
 	}
 	return exitOK
+}
+
+// stopOnSignal ends the process well when it is told to stop at any time. mxmain listens to signals
+// only some moments after the bridge is ready, and would die of them before. Until the function that
+// it returns is called there is nothing to clean up.
+func (p *Program) stopOnSignal() (started func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	var runs atomic.Bool
+	go func() {
+		<-signals
+		if !runs.Load() {
+			os.Exit(exitOK)
+		}
+		p.Bridge.TriggerStop(exitOK)
+	}()
+	return func() { runs.Store(true) }
 }
 
 // checkBeforeStart makes the checks without which a start makes no sense. A homeserver that doesn't
@@ -178,13 +194,10 @@ func listenUnix(path string) (net.Listener, error) {
 // awaitHomeserver is called once the bridge has its log and before it talks to anyone. A homeserver
 // that is down (it starts beside us, or is restarted) is waited for here: mxmain waits for it only
 // until its first answer, and then gives up on the next request that fails.
-func (p *Program) awaitHomeserver(ignoreOutdated bool) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+func (p *Program) awaitHomeserver(ctx context.Context, ignoreOutdated bool) {
 	log := p.Bridge.Log.With().Str("homeserver", p.Bridge.Config.Homeserver.Address).Logger()
 	hs, err := awaitAnswer(ctx, p.Bridge.Config, &log)
 	if err != nil {
-		log.Info().Msg("Stopped while waiting for the homeserver")
 		os.Exit(exitOK)
 	}
 	if what, remedy := checkFit(ctx, hs, p.Bridge.Config, ignoreOutdated); what != "" {

@@ -25,19 +25,19 @@ type schema struct {
 }
 
 func newSchema(network bridgev2.NetworkConnector) (*schema, error) {
-	up, err := upgrader(network)
+	text, err := mxmainExample(network)
 	if err != nil {
 		return nil, err
 	}
 	var example, none yaml.Node
-	if err = yaml.Unmarshal([]byte(up.GetBase()), &example); err != nil {
+	if err = yaml.Unmarshal([]byte(text), &example); err != nil {
 		return nil, fmt.Errorf("parse the example config: %w", err)
 	}
 	recorder := &typeRecorder{
 		CopyHelper: configupgrade.NewHelper(&example, &none),
 		types:      map[string]configupgrade.YAMLType{},
 	}
-	up.DoUpgrade(recorder)
+	upgrader(network, text).DoUpgrade(recorder)
 	s := &schema{
 		example: example.Content[0],
 		types:   recorder.types,
@@ -125,7 +125,7 @@ func fieldType(t reflect.Type, path []string) reflect.Type {
 	return nil
 }
 
-// sections returns the example's keys at a path, and every path at which a key is known.
+// find returns every path at which a key is known.
 func (s *schema) find(key string) (paths []string) {
 	var walk func(node *yaml.Node, path string)
 	walk = func(node *yaml.Node, path string) {

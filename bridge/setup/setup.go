@@ -4,7 +4,7 @@
 //
 // It owns the files of a data folder until the bridge runs, and nothing of the bridge itself: mxmain
 // loads the config again and starts everything. All of it is called from the main goroutine, once a
-// process; the only goroutine of its own is the listener that doctor opens for the homeserver's ping.
+// process; its own goroutines are the listener that doctor opens for the homeserver, and the one that waits for signals.
 package setup
 
 import (

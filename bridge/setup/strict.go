@@ -155,7 +155,7 @@ func (s *schema) unknown(key *yaml.Node, name string, example *yaml.Node) Proble
 func (s *schema) checkLeaf(value *yaml.Node, types configupgrade.YAMLType, path []string) *Problem {
 	name := strings.Join(path, ".")
 	if types&yamlType(value) == 0 {
-		problem := &Problem{Line: value.Line, Key: name, Value: show(name, value), What: "want " + typeWords(types)}
+		problem := &Problem{Line: value.Line, Key: name, Value: show(name, value), What: "want " + typeWords(types&^configupgrade.Null)}
 		if value.Kind == yaml.ScalarNode && types&configupgrade.Str != 0 {
 			problem.Remedy = "put it in quotes"
 		} else if value.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {

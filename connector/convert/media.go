@@ -25,8 +25,9 @@ type Source struct {
 	Name     string // file name; needed
 	MIMEType string
 	Caption  string
-	Width    int
-	Height   int
+	// Width and Height are what the sender says. For images in a known format the file's own count.
+	Width  int
+	Height int
 	// ThumbnailJPEG is a small picture that came with the message; it may be empty.
 	ThumbnailJPEG []byte
 	// Fetch writes the decrypted, verified media to an empty file. It bounds itself in time.
@@ -59,6 +60,9 @@ func Media(ctx context.Context, up Uploader, src Source) (*bridgev2.ConvertedMes
 			return nil, fmt.Errorf("size of fetched media: %w", err)
 		}
 		size = info.Size()
+		if err := src.inspect(temp); err != nil {
+			return nil, err
+		}
 		return &bridgev2.FileStreamResult{FileName: src.Name, MimeType: src.MIMEType}, nil
 	})
 	if err != nil {
@@ -89,6 +93,25 @@ func Media(ctx context.Context, up Uploader, src Source) (*bridgev2.ConvertedMes
 		return nil, err
 	}
 	return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}, nil
+}
+
+// maxSide is more than any real picture has; a sender who claims more is not believed.
+const maxSide = 1 << 16
+
+// inspect replaces what the sender says of an image by what the file says.
+func (s *Source) inspect(file *os.File) error {
+	if s.Kind == event.MsgImage {
+		picture, ok, err := InspectPicture(file)
+		if err != nil {
+			return err
+		} else if ok {
+			s.MIMEType, s.Width, s.Height = picture.MIMEType, picture.Size.X, picture.Size.Y
+		}
+	}
+	if s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide {
+		s.Width, s.Height = 0, 0
+	}
+	return nil
 }
 
 // addThumbnail uploads the small picture. One that is no picture is left out: it is an ornament.

@@ -120,7 +120,7 @@ func connectionError(raw any, codesLeft int) error {
 		return errLoginOutdated
 	case *events.TemporaryBan:
 		return errLoginBanned
-	case *events.ManualLoginReconnect, *events.StreamError:
+	case *events.StreamError:
 		return errLoginLost
 	default:
 		return errLoginRefused

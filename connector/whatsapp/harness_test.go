@@ -58,22 +58,15 @@ func newTestNetwork(t *testing.T) aloneNetwork {
 	if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
 		t.Fatalf("parse example config: %v", err)
 	}
-	n.Simulate(Simulation{Address: "127.0.0.1:1"})
+	n.Simulate(unreachable())
 	return aloneNetwork{n}
 }
-
-// stopping are the errors of what bridgev2 does in the background after a start, when the bridge stops at once.
-var stopping = []string{"Failed to get portals", "Failed to get key from kvstore", "Failed to set key in kvstore"}
 
 // mustStart starts a bridge whose only network is n. A log entry of level error fails the test unless it is allowed.
 func mustStart(t *testing.T, m *fakematrix.Matrix, n aloneNetwork, dir string, allowed ...string) *bridgev2.Bridge {
 	t.Helper()
-	allowed = append(allowed, stopping...)
 	bridge := fakematrix.NewBridge(t, m, n, dir, func(message string) bool { return slices.Contains(allowed, message) })
-	if err := bridge.Start(context.WithoutCancel(t.Context())); err != nil {
-		t.Fatalf("start bridge: %v", err)
-	}
-	t.Cleanup(bridge.Stop)
+	fakematrix.MustStart(t, bridge)
 	return bridge
 }
 
@@ -138,4 +131,17 @@ func fromAlicesPhone(waID string) *events.Message {
 		ID:            waID,
 		Timestamp:     time.Unix(1_700_000_001, 0),
 	}}
+}
+
+// waitFor looks again and again until done is true or the deadline passes.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	deadline := time.After(awaitTimeout)
+	for tick := time.NewTicker(10 * time.Millisecond); !done(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("after %s there is still not: %s", awaitTimeout, what)
+		}
+	}
 }

@@ -66,8 +66,9 @@ type qrLogin struct {
 	wa     *whatsmeow.Client
 	events chan any
 
-	codes  []string
-	expiry <-chan time.Time // of the code that is shown
+	codes   []string
+	expiry  <-chan time.Time // of the code that is shown
+	restart bool             // the server wants the paired device to connect anew
 
 	lock    sync.Mutex
 	ended   bool
@@ -207,6 +208,10 @@ func (l *qrLogin) handle(ctx context.Context, raw any) (*bridgev2.LoginStep, err
 		return l.showNextCode(scanInstructions), nil
 	case *events.QRScannedWithoutMultidevice:
 		return nil, errLoginOldApp
+	case *events.ManualLoginReconnect:
+		// The word to connect anew may overtake that of the pairing: they come from two goroutines.
+		l.restart = true
+		return nil, nil
 	case *events.PairSuccess:
 		return l.finish(ctx)
 	case *events.PairError:
@@ -244,13 +249,15 @@ func (l *qrLogin) finish(ctx context.Context) (*bridgev2.LoginStep, error) {
 	}
 	defer l.cancel()
 	device := l.wa.Store
-	select {
-	case <-l.events: // whatever it is, the pairing connection has served
-	case <-time.After(restartTimeout):
-	case <-ctx.Done():
-		l.wa.Disconnect()
-		l.network.unlinkDevice(l.log, device)
-		return nil, errLoginCancelled
+	if !l.restart {
+		select {
+		case <-l.events: // whatever it is, the pairing connection has served
+		case <-time.After(restartTimeout):
+		case <-ctx.Done():
+			l.wa.Disconnect()
+			l.network.unlinkDevice(l.log, device)
+			return nil, errLoginCancelled
+		}
 	}
 	l.wa.Disconnect()
 	login, err := l.network.adopt(ctx, l.user, device)

@@ -136,10 +136,11 @@ func (n *Network) forgetOrphans(ctx context.Context) error {
 		if login != nil && deviceOf(login) == *device.ID {
 			continue
 		}
+		jid := *device.ID // Delete forgets it
 		if err := device.Delete(ctx); err != nil {
-			return fmt.Errorf("delete device %s: %w", device.ID, err)
+			return fmt.Errorf("delete device %s: %w", jid, err)
 		}
-		zerolog.Ctx(ctx).Info().Stringer("device", device.ID).Msg("Deleted a device without a login")
+		zerolog.Ctx(ctx).Info().Stringer("device", jid).Msg("Deleted a device without a login")
 	}
 	return nil
 }

@@ -189,3 +189,27 @@ func TestReceiveReceiptsAndTyping(t *testing.T) {
 		t.Errorf("typing goes on for %v after a pause, want 0s", got)
 	}
 }
+
+// TestReceiptOfOneSecond: messages sent in the same second are read up to the one that stands last, in whichever order
+// the phone names them.
+func TestReceiptOfOneSecond(t *testing.T) {
+	m := fakematrix.New()
+	n := newTestNetwork(t)
+	mustStart(t, m, n, t.TempDir())
+	c := mustLogin(t, n)
+	for _, id := range []string{"B1", "B2", "B3"} {
+		c.onEvent(withText(fromAlicesPhone(id), id))
+	}
+	sent := m.Calls("SendMessage")
+	last := sent[len(sent)-1].EventID
+	for _, ids := range [][]string{{"B1", "B2", "B3"}, {"B3", "B2", "B1"}, {"B2", "B3", "B1"}} {
+		c.onEvent(&events.Receipt{
+			MessageSource: types.MessageSource{Chat: annaLID, Sender: annaLID}, MessageIDs: ids,
+			Timestamp: time.Unix(1_700_000_005, 0), Type: types.ReceiptTypeRead,
+		})
+		read := m.Calls("MarkRead")
+		if len(read) == 0 || read[len(read)-1].Content != last {
+			t.Errorf("receipt for %q gave %+v, want %s last", ids, read, last)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -76,7 +77,7 @@ func main() {
 }
 
 func run(ctx context.Context, o options) (err error) {
-	screen := &screen{out: os.Stdout}
+	screen := newScreen(os.Stdout)
 	temporary := o.dir == ""
 	if temporary {
 		o.dir, err = os.MkdirTemp("", "crosschat-demo-")
@@ -90,7 +91,7 @@ func run(ctx context.Context, o options) (err error) {
 	if temporary {
 		defer os.RemoveAll(o.dir)
 	}
-	programs, err := lab.BuildPrograms(ctx, screen.progress, o.dir, false)
+	programs, err := lab.BuildPrograms(ctx, screen.progress, filepath.Join(o.dir, "bin"), false)
 	if err != nil {
 		return err
 	}

@@ -16,9 +16,12 @@ import (
 
 // screen is the terminal. Any goroutine may write to it.
 type screen struct {
-	mu  sync.Mutex
-	out io.Writer
+	mu    sync.Mutex
+	out   io.Writer
+	shown chan struct{} // gets one for each line of what somebody sees, if there is room
 }
+
+func newScreen(out io.Writer) *screen { return &screen{out: out, shown: make(chan struct{}, 100)} }
 
 func (s *screen) say(format string, args ...any) {
 	s.mu.Lock()
@@ -31,6 +34,22 @@ func (s *screen) progress(line string) { s.say("%s", line) }
 // shows is a line of what somebody's screen shows just now.
 func (s *screen) shows(where, who, what string) {
 	s.say("  %-22s| %s: %s", where, who, strings.ReplaceAll(what, "\n", "\n"+strings.Repeat(" ", 24)+"| "))
+	select {
+	case s.shown <- struct{}{}:
+	default:
+	}
+}
+
+// awaitLines returns when n lines of what somebody sees have been shown, or ctx ends.
+func (s *screen) awaitLines(ctx context.Context, n int) error {
+	for range n {
+		select {
+		case <-s.shown:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // watcher follows both sides and shows what they see, until it is stopped.

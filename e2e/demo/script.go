@@ -120,7 +120,16 @@ func (d *demo) converse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.answer(ctx, ben, "What colours!")
+	if err = d.answer(ctx, ben, "What colours!"); err != nil {
+		return err
+	}
+	// Four messages, each seen on both sides. What is shown comes from watchers, which may lag behind.
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err = d.screen.awaitLines(ctx, 8); err != nil {
+		return fmt.Errorf("show the whole conversation on both sides: %w", err)
+	}
+	return nil
 }
 
 func (d *demo) write(ctx context.Context, from control.Person, text string) error {

@@ -107,7 +107,8 @@ func (r *Room) SendFile(ctx context.Context, f File) (id.EventID, error) {
 	var keys *attachment.EncryptedFile
 	if encrypted {
 		keys = attachment.NewEncryptedFile()
-		data, mimeType = keys.Encrypt(bytes.Clone(data)), "application/octet-stream"
+		data, mimeType = bytes.Clone(data), "application/octet-stream"
+		keys.EncryptInPlace(data)
 	}
 	up, err := r.User.Client.UploadBytes(ctx, data, mimeType)
 	if err != nil {
@@ -152,7 +153,7 @@ func (u *User) download(ctx context.Context, uri id.ContentURIString, file *even
 	if file == nil {
 		return data, nil
 	}
-	if data, err = file.Decrypt(data); err != nil {
+	if err = file.DecryptInPlace(data); err != nil {
 		return nil, fmt.Errorf("decrypt %s: %w", uri, err)
 	}
 	return data, nil

@@ -100,8 +100,11 @@ func TestLeaksAndSevere(t *testing.T) {
 {"level":"info","message":"Panic in portal"}
 this is no JSON
 {"level":"error","message":"not whole`
-	if err := os.WriteFile(b.LogPath(), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	before := strings.TrimSuffix(b.LogPath(), ".log") + "-2030-01-01T00-00-00.000.log"
+	for path, part := range map[string]string{before: text[:strings.Index(text, "\n")+1], b.LogPath(): text[strings.Index(text, "\n")+1:]} {
+		if err := os.WriteFile(path, []byte(part), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	lines, end, err := b.Log(0)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -17,14 +19,22 @@ type LogLine struct {
 	Raw     string
 }
 
-// Log reads the bridge's log from byte offset from on and returns the offset of its end too. A missing log is empty. A
-// last line without its end is left for the next time.
+// Log reads the bridge's log from byte offset from on and returns the offset of its end too. The bridge begins a new file
+// at each start: offsets count through all of them. A missing log is empty. A last line without its end is left for the
+// next time.
 func (b *Bridge) Log(from int64) (lines []LogLine, end int64, err error) {
-	data, err := os.ReadFile(b.LogPath())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, 0, nil
-	} else if err != nil {
-		return nil, from, fmt.Errorf("read the bridge's log: %w", err)
+	earlier, err := filepath.Glob(strings.TrimSuffix(b.LogPath(), ".log") + "-*.log")
+	if err != nil {
+		return nil, from, fmt.Errorf("list the bridge's logs: %w", err)
+	}
+	slices.Sort(earlier) // their names hold the time
+	var data []byte
+	for _, path := range append(earlier, b.LogPath()) {
+		part, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, from, fmt.Errorf("read the bridge's log: %w", err)
+		}
+		data = append(data, part...)
 	}
 	from = min(from, int64(len(data)))
 	data = data[from:]

@@ -41,6 +41,9 @@ func BuildPrograms(ctx context.Context, say Progress, dir string, race bool) (Pr
 	if err != nil {
 		return Programs{}, err
 	}
+	if err = os.MkdirAll(dir, 0o755); err != nil {
+		return Programs{}, fmt.Errorf("make folder for programs: %w", err)
+	}
 	p := Programs{Bridge: filepath.Join(dir, "crosschat"), Simulator: filepath.Join(dir, "simulator")}
 	flags := []string{"-tags", "goolm"}
 	say.say("Building the simulator")

@@ -73,7 +73,7 @@ func (d dendrite) setup(ctx context.Context, say Progress) error {
 
 func (dendrite) configure(_ context.Context, h *Homeserver) error {
 	if h.opts.Postgres != nil {
-		return errors.New("Dendrite is run with SQLite only: over PostgreSQL it handles about one message a second")
+		return errors.New("it is run with SQLite only: over PostgreSQL it handles about one message a second")
 	}
 	dir, err := filepath.Abs(h.Dir)
 	if err != nil {

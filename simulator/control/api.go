@@ -254,6 +254,14 @@ type SpoilRequest struct {
 	How string `json:"how"`
 }
 
+// CallRequest lets the acting person ring somebody: nobody can answer, the other side sees it ring and stop. Stop is how
+// it ends: timeout when nobody answered, cancel when the caller gave up; empty lets it ring on.
+type CallRequest struct {
+	To    string `json:"to"`
+	Video bool   `json:"video,omitempty"`
+	Stop  string `json:"stop,omitempty"`
+}
+
 // Contact is an entry of a person's address book. An empty Name removes it.
 type Contact struct {
 	ID   string `json:"id"`

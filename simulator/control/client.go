@@ -172,6 +172,16 @@ func (c *Client) Typing(ctx context.Context, network, person string, req TypingR
 	return c.do(ctx, http.MethodPost, personURL(network, person, "/typing"), req, nil)
 }
 
+// Call lets the person ring somebody.
+func (c *Client) Call(ctx context.Context, network, person string, req CallRequest) (Sent, error) {
+	return post[Sent](ctx, c, personURL(network, person, "/call"), req)
+}
+
+// IssueToken gives somebody the person's trusted-contact token.
+func (c *Client) IssueToken(ctx context.Context, network, person, other string) error {
+	return c.do(ctx, http.MethodPost, personURL(network, person, "/token"), tokenRequest{other}, nil)
+}
+
 // CreateGroup lets the person create a group.
 func (c *Client) CreateGroup(ctx context.Context, network, person string, group NewGroup) (Group, error) {
 	return post[Group](ctx, c, personURL(network, person, "/groups"), group)

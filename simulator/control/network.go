@@ -35,6 +35,11 @@ type Network interface {
 	Receipt(ctx context.Context, id string, req ReceiptRequest) error
 	Typing(ctx context.Context, id string, req TypingRequest) error
 
+	// Call rings somebody's companions and returns the call's id.
+	Call(ctx context.Context, id string, req CallRequest) (Sent, error)
+	// IssueToken gives another person the token that lets them write to and look at this one (WhatsApp's trusted contact).
+	IssueToken(ctx context.Context, id, other string) error
+
 	CreateGroup(ctx context.Context, id string, group NewGroup) (Group, error)
 	ChangeGroup(ctx context.Context, id, group string, change GroupChange) (Group, error)
 	Group(ctx context.Context, id, group string) (Group, error)

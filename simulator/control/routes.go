@@ -11,6 +11,9 @@ type (
 	unlinkRequest struct {
 		Device int `json:"device"`
 	}
+	tokenRequest struct {
+		ID string `json:"id"`
+	}
 	blockRequest struct {
 		ID      string `json:"id"`
 		Blocked bool   `json:"blocked"`
@@ -73,6 +76,12 @@ func (s *Server) routeActions() {
 	})
 	route(s, "POST "+personPath+"/typing", func(c call, req TypingRequest) (any, error) {
 		return done(c.network.Typing(c.ctx, c.person, req))
+	})
+	route(s, "POST "+personPath+"/call", func(c call, req CallRequest) (any, error) {
+		return c.network.Call(c.ctx, c.person, req)
+	})
+	route(s, "POST "+personPath+"/token", func(c call, req tokenRequest) (any, error) {
+		return done(c.network.IssueToken(c.ctx, c.person, req.ID))
 	})
 	route(s, "POST "+personPath+"/groups", func(c call, req NewGroup) (any, error) {
 		return c.network.CreateGroup(c.ctx, c.person, req)

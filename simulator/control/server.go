@@ -33,6 +33,7 @@ func NewServer(networks ...Network) *Server {
 	s.routePeople()
 	s.routeActions()
 	s.routeNetwork()
+	s.routeSpecial()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, NotFound("no such call: %s %s", r.Method, r.URL.Path))
 	})

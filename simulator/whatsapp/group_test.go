@@ -24,7 +24,7 @@ func TestGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(c, "group", func(e *events.JoinedGroup) bool { return e.GroupName.Name == "Friends" })
-	s.send(anna.ID, control.SendRequest{To: group.ID, Text: "hello all"})
+	sent := s.send(anna.ID, control.SendRequest{To: group.ID, Text: "hello all"})
 	got := c.text("hello all")
 	if got.Info.Chat.String() != group.ID || got.Info.Sender.User != anna.LID {
 		t.Errorf("client got %+v, want %s in %s", got.Info.MessageSource, anna.LID, group.ID)
@@ -37,7 +37,21 @@ func TestGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.sendText(jid, "hello from the client")
+	for _, reader := range []string{ben.ID, carl.ID} {
+		s.await(anna.ID, control.Match{Kind: control.KindReceipt, Ref: sent.ID, Chat: group.ID, Sender: reader, Text: "delivered"})
+	}
+	mine := c.sendText(jid, "hello from the client")
+	expect(c, "receipt", func(e *events.Receipt) bool {
+		return e.MessageIDs[0] == mine.ID && e.Chat == jid && e.Sender.User == anna.LID
+	})
+	if err := s.api.Receipt(ctx, whatsapp.Name, carl.ID, control.ReceiptRequest{
+		Chat: group.ID, Sender: ben.ID, IDs: []string{mine.ID}, Type: "read",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	expect(c, "read receipt", func(e *events.Receipt) bool {
+		return e.Type == types.ReceiptTypeRead && e.Chat == jid && e.Sender.User == carl.LID
+	})
 	s.await(anna.ID, control.Match{Text: "hello from the client", Chat: group.ID, Sender: ben.ID})
 	s.await(carl.ID, control.Match{Text: "hello from the client", Chat: group.ID, Sender: ben.ID})
 	own := s.await(ben.ID, control.Match{Text: "hello from the client", Chat: group.ID})

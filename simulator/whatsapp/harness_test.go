@@ -17,6 +17,7 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/rs/zerolog"
+	signallogger "go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store/sqlstore"
@@ -37,7 +38,18 @@ const patience = 15 * time.Second
 // root is shared by all servers of the process: clients keep its public half in one variable.
 var root *noise.Root
 
+// silent keeps out of the output what the Signal library says of failures that tests cause on purpose.
+type silent struct{}
+
+func (silent) Debug(string, string)   {}
+func (silent) Info(string, string)    {}
+func (silent) Warning(string, string) {}
+func (silent) Error(string, string)   {}
+func (silent) Configure(string)       {}
+
 func TestMain(m *testing.M) {
+	var quiet signallogger.Loggable = silent{}
+	signallogger.Setup(&quiet)
 	var err error
 	if root, err = noise.NewRoot(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -235,7 +235,7 @@ func (n *Network) idOf(jid types.JID) string {
 // refusal gives the errors that a user of the API causes their status; others pass.
 func refusal(err error) error {
 	for _, target := range []error{
-		phone.ErrNotLinkingQR, phone.ErrWrongKeys, phone.ErrNotCode, phone.ErrWrongCode, phone.ErrUnknownUser,
+		phone.ErrOffline, phone.ErrNotLinkingQR, phone.ErrWrongKeys, phone.ErrNotCode, phone.ErrWrongCode, phone.ErrUnknownUser,
 		server.ErrUnknownRef, server.ErrUsedRef, server.ErrTooManyDevices, server.ErrPairingGone, server.ErrPairingRefused,
 		server.ErrDeviceSignature, server.ErrUnknownUser, server.ErrUnknownDevice, server.ErrTaken,
 	} {

@@ -162,6 +162,9 @@ func TestPhoneOffline(t *testing.T) {
 	if _, err := s.api.Send(t.Context(), whatsapp.Name, ben.ID, control.SendRequest{To: anna.ID, Text: "no"}); err == nil {
 		t.Error("a phone that is off could send")
 	}
+	if _, err := s.api.ScanQR(t.Context(), whatsapp.Name, ben.ID, s.newClient().qr()); err == nil {
+		t.Error("a phone that is off could scan")
+	}
 	events, err := s.api.Timeline(t.Context(), whatsapp.Name, ben.ID, 0)
 	if err != nil || len(events) != 0 {
 		t.Errorf("timeline of a phone that is off: %v, %v", events, err)

@@ -4,6 +4,7 @@ package world
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -73,7 +74,8 @@ func (t *Timeline) Await(ctx context.Context, match control.Match) ([]control.Ev
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, control.TimedOut("%d of %d events matched %+v in time; %s", len(found), want, match, t.describe(match.From))
+			wanted, _ := json.Marshal(match) // a Match always encodes
+			return nil, control.TimedOut("%d of %d events matched %s in time; %s", len(found), want, wanted, t.describe(match.From))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
+	"slices"
 
 	"maunium.net/go/mautrix/id"
 )
@@ -84,10 +86,9 @@ func (s *Server) member(roomID id.RoomID, r *room, sender, target id.UserID, mem
 	return eventID
 }
 
-// bridged says whether a user is the bot or a ghost, whose names start with the bot's.
+// bridged says whether a user is the bot or a ghost.
 func (s *Server) bridged(user id.UserID) bool {
-	bot := s.bot.Localpart()
-	return bot != "" && len(user.Localpart()) >= len(bot) && user.Localpart()[:len(bot)] == bot
+	return slices.ContainsFunc(s.names, func(name *regexp.Regexp) bool { return name.MatchString(user.String()) })
 }
 
 func (s *Server) setMember(c call, target id.UserID, membership string) (any, error) {

@@ -8,11 +8,13 @@
 package stub
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"sync"
 	"time"
 
@@ -66,7 +68,8 @@ type Server struct {
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced when an event is added
 	sequence int
-	bot      id.UserID // whom the bridge acts as unless it says otherwise
+	bot      id.UserID        // whom the bridge acts as unless it says otherwise
+	names    []*regexp.Regexp // the users that are the bridge's
 	rooms    map[id.RoomID]*room
 	profiles map[id.UserID]map[string]json.RawMessage
 	media    map[string][]byte
@@ -110,13 +113,26 @@ func (s *Server) Attach(registration string) error {
 		URL   string `yaml:"url"`
 		Token string `yaml:"hs_token"`
 		Bot   string `yaml:"sender_localpart"`
+		Names struct {
+			Users []struct {
+				Regex string `yaml:"regex"`
+			} `yaml:"users"`
+		} `yaml:"namespaces"`
 	}
 	if err = yaml.Unmarshal(data, &r); err != nil {
 		return fmt.Errorf("parse registration: %w", err)
 	}
+	var names []*regexp.Regexp
+	for _, user := range r.Names.Users {
+		name, err := regexp.Compile(user.Regex)
+		if err != nil {
+			return fmt.Errorf("parse registration: %w", err)
+		}
+		names = append(names, name)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bot = id.NewUserID(r.Bot, s.Domain)
+	s.bot, s.names = id.NewUserID(r.Bot, s.Domain), names
 	s.push = newPusher(r.URL, r.Token)
 	return nil
 }
@@ -139,8 +155,15 @@ func (s *Server) Requests() []Request {
 	return append([]Request(nil), s.requests...)
 }
 
-// add stores an event and, if push is set, has it pushed. The caller holds s.mu.
+// add stores an event and, if push is set, has it pushed. State that is set to what it is already makes no new event,
+// as on real homeservers. The caller holds s.mu.
 func (s *Server) add(r *room, e *Event, push bool) id.EventID {
+	if e.StateKey != nil {
+		now := r.state[stateKey{e.Type, *e.StateKey}]
+		if now != nil && now.Sender == e.Sender && bytes.Equal(now.Content, e.Content) {
+			return now.ID
+		}
+	}
 	s.sequence++
 	e.ID = id.EventID(fmt.Sprintf("$%d", s.sequence))
 	e.Timestamp = time.Now().UnixMilli()

@@ -56,6 +56,9 @@ func parseQR(text string) (linkingQR, error) {
 // Scan links the companion that shows a QR code, and gives it keys and history. It returns its device number when the
 // server has accepted it. What is refused changes nothing.
 func (p *Phone) Scan(ctx context.Context, text string) (int, error) {
+	if p.off.Load() {
+		return 0, ErrOffline
+	}
 	qr, err := parseQR(text)
 	if err != nil {
 		return 0, err

@@ -91,7 +91,7 @@ func (p *Phone) IssueToken(ctx context.Context, user types.JID) error {
 
 // PictureID asks the server for the id of the account's picture; empty if it has none.
 func (p *Phone) PictureID(ctx context.Context) (string, error) {
-	resp, err := p.link.Request(ctx, node("iq", waBinary.Attrs{
+	resp, err := p.ask(ctx, node("iq", waBinary.Attrs{
 		"id": newID(), "to": types.ServerJID, "type": "get", "xmlns": "w:profile:picture", "target": p.lid,
 	}, node("picture", waBinary.Attrs{"query": "url", "type": "image"})))
 	if err != nil {

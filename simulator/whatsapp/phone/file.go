@@ -114,9 +114,9 @@ func (p *Phone) Spoil(m *waE2E.Message, how func(*media.Store, string) error) er
 
 // onMediaRetry uploads a file again that a companion found gone (section 10.3).
 func (p *Phone) onMediaRetry(n waBinary.Node) {
-	p.mu.Lock()
-	answer, err := p.mediaRetryAnswer(n)
-	p.mu.Unlock()
+	var answer waBinary.Node
+	var err error
+	p.locked(func() { answer, err = p.mediaRetryAnswer(n) })
 	if err == nil {
 		err = p.server.Push(p.pn.User, int(attrJID(n, "from").Device), answer)
 	}

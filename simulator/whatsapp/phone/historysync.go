@@ -201,12 +201,16 @@ func (p *Phone) answerOnDemand(id string, device uint16,
 	chat := p.toLID(jid)
 	all := p.history.newest(chat)
 	from := 0
+	oldest := request.GetOldestMsgTimestampMS() // seconds, whatever the field is called
+	if oldest > 1e11 {
+		oldest /= 1000 // some clients take it by its name
+	}
 	for i, m := range all {
 		if m.ID == request.GetOldestMsgID() {
 			from = i + 1
 			break
 		}
-		if m.Time.Unix() >= request.GetOldestMsgTimestampMS() { // seconds, whatever the field is called
+		if m.Time.Unix() >= oldest {
 			from = i + 1
 		}
 	}

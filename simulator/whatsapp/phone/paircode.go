@@ -35,6 +35,9 @@ func parseCode(text string) (string, error) {
 // EnterCode links the companion that shows a pairing code (section 4.3). It waits until a companion has asked for one,
 // and returns the companion's device number when the server has accepted it. A wrong code shows only at the end.
 func (p *Phone) EnterCode(ctx context.Context, text string) (int, error) {
+	if p.off.Load() {
+		return 0, ErrOffline
+	}
 	code, err := parseCode(text)
 	if err != nil {
 		return 0, err

@@ -47,7 +47,7 @@ func (p *Phone) sendPeer(ctx context.Context, device uint16, message *waE2E.Prot
 		attrs["push_priority"] = priority
 	}
 	p.sent[id] = &sentMessage{chat: p.pn, content: content, peer: true}
-	ack, err := p.link.Request(ctx, node("message", attrs, node("meta", waBinary.Attrs{"appdata": "default"}), enc))
+	ack, err := p.ask(ctx, node("message", attrs, node("meta", waBinary.Attrs{"appdata": "default"}), enc))
 	if err != nil {
 		return fmt.Errorf("send peer message: %w", err)
 	}
@@ -87,22 +87,22 @@ func (p *Phone) shareKeys(ctx context.Context, device uint16) error {
 
 // onPeer answers what a companion asks of its phone. No lock is held.
 func (p *Phone) onPeer(a arrival, message *waE2E.Message) {
-	protocol := message.GetProtocolMessage()
-	p.mu.Lock()
 	var err error
-	device := a.sender.Device
-	switch protocol.GetType() {
-	case waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
-		err = p.shareKeys(p.ctx, device)
-	case waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_MESSAGE:
-		err = p.answerPeerRequest(a.id, device, protocol.GetPeerDataOperationRequestMessage())
-	default:
-		err = fmt.Errorf("companion sent a peer message of type %s", protocol.GetType())
-	}
-	p.mu.Unlock()
+	p.locked(func() { err = p.answerPeer(a.id, a.sender.Device, message.GetProtocolMessage()) })
 	if err != nil {
 		p.problem(Problem{Sender: a.sender, ID: a.id, What: err.Error()})
 	}
+}
+
+// answerPeer is onPeer under the lock.
+func (p *Phone) answerPeer(id string, device uint16, message *waE2E.ProtocolMessage) error {
+	switch message.GetType() {
+	case waE2E.ProtocolMessage_APP_STATE_SYNC_KEY_REQUEST:
+		return p.shareKeys(p.ctx, device)
+	case waE2E.ProtocolMessage_PEER_DATA_OPERATION_REQUEST_MESSAGE:
+		return p.answerPeerRequest(id, device, message.GetPeerDataOperationRequestMessage())
+	}
+	return fmt.Errorf("companion sent a peer message of type %s", message.GetType())
 }
 
 // answerPeerRequest serves one request for data that only the phone has. p.mu is held.

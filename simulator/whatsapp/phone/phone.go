@@ -15,8 +15,11 @@ package phone
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 	waBinary "go.mau.fi/whatsmeow/binary"
@@ -31,6 +34,12 @@ const (
 	preKeyStock  = 100
 	preKeyRefill = 50
 )
+
+// answerTimeout is how long a phone waits for an answer of the server.
+const answerTimeout = 10 * time.Second
+
+// ErrOffline is the error of linking a device with a phone that is off.
+var ErrOffline = errors.New("phone is off")
 
 // Config is what a phone needs to exist.
 type Config struct {
@@ -50,6 +59,7 @@ type Phone struct {
 	// ctx ends with the phone; work that a delivered stanza causes runs under it.
 	ctx    context.Context
 	cancel context.CancelFunc
+	off    atomic.Bool
 
 	mu        sync.Mutex
 	signal    *signal.Device
@@ -134,7 +144,10 @@ func (p *Phone) LID() types.JID { return p.lid }
 func (p *Phone) Account() server.Account { return p.link.Account() }
 
 // SetOnline switches the phone on or off. While it is off, stanzas wait at the server and nothing can be sent.
-func (p *Phone) SetOnline(online bool) { p.link.SetOnline(online) }
+func (p *Phone) SetOnline(online bool) {
+	p.off.Store(!online)
+	p.link.SetOnline(online)
+}
 
 // Behave changes what the phone does by itself.
 func (p *Phone) Behave(change func(*Behaviour)) {
@@ -226,15 +239,30 @@ func (p *Phone) deliver(n waBinary.Node) {
 	}
 }
 
+// locked runs f under the lock, which it gives back even if f panics.
+func (p *Phone) locked(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+}
+
 func (p *Phone) problem(what Problem) {
 	p.log.Warn().Str("message_id", what.ID).Stringer("chat", what.Chat).Str("problem", what.What).Msg("Phone met a problem")
 	p.observer.Problem(what)
 }
 
-// request sends an iq and returns its result; an error answer is an error.
+// ask hands a stanza to the server and waits for its direct answer, but not for ever: the answer may be withheld on
+// purpose, and a phone that waits holds its lock.
+func (p *Phone) ask(ctx context.Context, n waBinary.Node) (*waBinary.Node, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	return p.link.Request(ctx, n)
+}
+
+// request asks with an iq; an error answer is an error.
 func (p *Phone) request(ctx context.Context, n waBinary.Node) (*waBinary.Node, error) {
 	n.Attrs["id"] = newID()
-	resp, err := p.link.Request(ctx, n)
+	resp, err := p.ask(ctx, n)
 	if err != nil {
 		return nil, err
 	}

@@ -99,15 +99,12 @@ func (p *Phone) tellReceipt(n waBinary.Node, kind string) {
 }
 
 func (p *Phone) tell(n waBinary.Node, sender types.JID, ids []string, kind string, at time.Time) {
-	p.mu.Lock()
 	chat := attrJID(n, "from")
 	own := p.isOwn(sender)
 	if recipient := attrJID(n, "recipient"); own && !recipient.IsEmpty() {
 		chat = recipient
 	}
-	r := Receipt{
-		Chat: p.toLID(chat).ToNonAD(), Sender: p.toLID(sender), FromMe: own, IDs: ids, Type: kind, Time: at,
-	}
-	p.mu.Unlock()
+	r := Receipt{FromMe: own, IDs: ids, Type: kind, Time: at}
+	p.locked(func() { r.Chat, r.Sender = p.toLID(chat).ToNonAD(), p.toLID(sender) })
 	p.observer.Receipt(r)
 }

@@ -69,43 +69,42 @@ func (p *Phone) parseArrival(n waBinary.Node) (arrival, error) {
 
 // onMessage decrypts a message, answers with a receipt and tells the observer.
 func (p *Phone) onMessage(n waBinary.Node) {
-	p.mu.Lock()
-	a, err := p.parseArrival(n)
+	a, contents, kind, err := p.decryptMessage(n)
 	if err != nil {
-		p.mu.Unlock()
-		p.problem(Problem{ID: attr(n, "id"), What: err.Error()})
-		return
-	}
-	var contents []*waE2E.Message
-	var kind string
-	for _, c := range n.GetChildren() {
-		if c.Tag != "enc" {
-			continue
-		}
-		kind = attr(c, "type")
-		var message *waE2E.Message
-		if message, err = p.open(a, c); err != nil {
-			break
-		}
-		contents = append(contents, message)
-	}
-	switch {
-	case err != nil:
-		p.retry(a, err)
-	case len(contents) == 0:
-		err = errors.New("message has no enc")
-	default:
-		delete(p.retries, retryKey{a.id, a.sender})
-		p.receive(a)
-	}
-	p.mu.Unlock()
-	if err != nil {
-		p.problem(Problem{Chat: a.chat, Sender: a.sender, ID: a.id, What: err.Error()})
+		p.problem(Problem{Chat: a.chat, Sender: a.sender, ID: attr(n, "id"), What: err.Error()})
 		return
 	}
 	for _, message := range contents {
 		p.take(a, message, kind)
 	}
+}
+
+// decryptMessage opens every <enc> of a message and sends the receipt: one for what was received, or one that asks for it
+// again.
+func (p *Phone) decryptMessage(n waBinary.Node) (a arrival, contents []*waE2E.Message, kind string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a, err = p.parseArrival(n); err != nil {
+		return a, nil, "", err
+	}
+	for _, c := range n.GetChildren() {
+		if c.Tag != "enc" {
+			continue
+		}
+		kind = attr(c, "type")
+		message, err := p.open(a, c)
+		if err != nil {
+			p.retry(a, err)
+			return a, nil, kind, err
+		}
+		contents = append(contents, message)
+	}
+	if len(contents) == 0 {
+		return a, nil, "", errors.New("message has no enc")
+	}
+	delete(p.retries, retryKey{a.id, a.sender})
+	p.receive(a)
+	return a, contents, kind, nil
 }
 
 // open decrypts one <enc>. p.mu is held.
@@ -154,9 +153,7 @@ func (p *Phone) take(a arrival, message *waE2E.Message, kind string) {
 			return
 		}
 		if jid, err := types.ParseJID(sent.GetDestinationJID()); err == nil && !jid.IsEmpty() {
-			p.mu.Lock()
-			chat = p.toLID(jid).ToNonAD()
-			p.mu.Unlock()
+			p.locked(func() { chat = p.toLID(jid).ToNonAD() })
 		}
 		message = sent.GetMessage()
 	}
@@ -171,9 +168,7 @@ func (p *Phone) take(a arrival, message *waE2E.Message, kind string) {
 		ID: a.id, Chat: chat, Sender: a.sender, FromMe: a.fromMe, Time: a.time,
 		Encrypted: kind, PushName: a.notify, Content: message,
 	}
-	p.mu.Lock()
-	p.history.note(m)
-	p.mu.Unlock()
+	p.locked(func() { p.history.note(m) })
 	p.observer.Message(m)
 }
 
@@ -196,19 +191,19 @@ func (p *Phone) onChatState(n waBinary.Node) {
 	if state == "composing" && attr(children[0], "media") == "audio" {
 		state = "recording"
 	}
-	p.mu.Lock()
-	from := p.toLID(attrJID(n, "from"))
-	sender := from
-	if participant := attrJID(n, "participant"); !participant.IsEmpty() {
-		sender = p.toLID(participant)
-	}
-	p.mu.Unlock()
+	var from, sender types.JID
+	p.locked(func() {
+		from = p.toLID(attrJID(n, "from"))
+		sender = from
+		if participant := attrJID(n, "participant"); !participant.IsEmpty() {
+			sender = p.toLID(participant)
+		}
+	})
 	p.observer.Typing(Typing{Chat: from.ToNonAD(), Sender: sender.ToNonAD(), State: state})
 }
 
 func (p *Phone) onPresence(n waBinary.Node) {
-	p.mu.Lock()
-	from := p.toLID(attrJID(n, "from")).ToNonAD()
-	p.mu.Unlock()
+	var from types.JID
+	p.locked(func() { from = p.toLID(attrJID(n, "from")).ToNonAD() })
 	p.observer.Presence(Presence{From: from, Available: attr(n, "type") != "unavailable"})
 }

@@ -68,8 +68,7 @@ func (p *Phone) retry(a arrival, cause error) {
 // helps.
 func noSession(err error) bool {
 	for _, target := range []error{
-		signalerror.ErrNoSessionForUser, signalerror.ErrUninitializedSession, signalerror.ErrNoValidSessions,
-		signalerror.ErrNoOneTimeKeyFound,
+		signalerror.ErrNoSessionForUser, signalerror.ErrUninitializedSession, signalerror.ErrNoOneTimeKeyFound,
 	} {
 		if errors.Is(err, target) {
 			return true
@@ -96,13 +95,12 @@ func (p *Phone) retryKeys() (waBinary.Node, error) {
 
 // answerRetry encrypts a sent message again for the one device that asks.
 func (p *Phone) answerRetry(n waBinary.Node) {
-	p.mu.Lock()
 	device := attrJID(n, "from")
 	if participant := attrJID(n, "participant"); !participant.IsEmpty() {
 		device = participant
 	}
-	err := p.resend(p.ctx, n, device)
-	p.mu.Unlock()
+	var err error
+	p.locked(func() { err = p.resend(p.ctx, n, device) })
 	if err != nil {
 		p.problem(Problem{Sender: device, ID: attr(n, "id"), What: err.Error()})
 	}

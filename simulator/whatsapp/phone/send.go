@@ -79,7 +79,7 @@ func (p *Phone) send(ctx context.Context, out Outgoing) (Message, error) {
 	maps.Copy(stanza.Attrs, extra)
 	chat := p.toLID(out.To)
 	p.sent[out.ID] = &sentMessage{chat: out.To, content: out.Content, attrs: extra}
-	ack, err := p.link.Request(ctx, stanza)
+	ack, err := p.ask(ctx, stanza)
 	if err != nil {
 		return Message{}, err
 	}

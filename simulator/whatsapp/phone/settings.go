@@ -156,25 +156,8 @@ func (p *Phone) takePatches(c *appstate.Collection, reply waBinary.Node) (confli
 
 // onServerSync fetches what a companion changed.
 func (p *Phone) onServerSync(n waBinary.Node) {
-	p.mu.Lock()
-	before := p.settings.snapshot()
-	var problems []error
-	for _, changed := range n.GetChildren() {
-		c, ok := p.settings.collections[attr(changed, "name")]
-		if !ok {
-			continue
-		}
-		reply, err := p.syncCollection(p.ctx, c, nil)
-		if err == nil {
-			_, err = p.takePatches(c, reply)
-		}
-		if err != nil {
-			problems = append(problems, err)
-		}
-	}
-	after := p.settings.snapshot()
-	p.mu.Unlock()
-	for _, err := range problems {
+	before, after, err := p.fetchSettings(n)
+	if err != nil {
 		p.problem(Problem{What: err.Error()})
 	}
 	for jid, now := range after.chats {
@@ -185,6 +168,25 @@ func (p *Phone) onServerSync(n waBinary.Node) {
 	if after.pushName != before.pushName {
 		p.observer.Renamed(after.pushName)
 	}
+}
+
+// fetchSettings takes in the patches of the collections that a notification names.
+func (p *Phone) fetchSettings(n waBinary.Node) (before, after settingsSnapshot, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before = p.settings.snapshot()
+	for _, changed := range n.GetChildren() {
+		c, ok := p.settings.collections[attr(changed, "name")]
+		if !ok {
+			continue
+		}
+		reply, syncErr := p.syncCollection(p.ctx, c, nil)
+		if syncErr == nil {
+			_, syncErr = p.takePatches(c, reply)
+		}
+		err = errors.Join(err, syncErr)
+	}
+	return before, p.settings.snapshot(), err
 }
 
 type settingsSnapshot struct {

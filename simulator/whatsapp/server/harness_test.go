@@ -343,3 +343,44 @@ func randomBytes(n int) []byte {
 }
 
 func registrationBytes(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
+
+// mustOffered takes apart what a phone signed.
+func mustOffered(t *testing.T, container []byte) (details, key []byte) {
+	t.Helper()
+	wrapped, signed := &waAdv.ADVSignedDeviceIdentityHMAC{}, &waAdv.ADVSignedDeviceIdentity{}
+	if err := proto.Unmarshal(container, wrapped); err != nil {
+		t.Fatal(err)
+	}
+	if err := proto.Unmarshal(wrapped.Details, signed); err != nil {
+		t.Fatal(err)
+	}
+	return signed.Details, signed.AccountSignatureKey
+}
+
+func mustSigned(t *testing.T, details, signature []byte) []byte {
+	t.Helper()
+	data, err := proto.Marshal(&waAdv.ADVSignedDeviceIdentity{Details: details, DeviceSignature: signature})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func contains(text string, parts ...string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}
+
+// isStanza finds log entries of one direction that hold all parts.
+func isStanza(direction string, parts ...string) func(Entry) bool {
+	return func(e Entry) bool { return e.Direction == direction && contains(e.Data, parts...) }
+}
+
+func errorCode(n stanza.Node) string {
+	problem, _ := stanza.Child(n, "error")
+	return stanza.Str(problem, "code")
+}

@@ -112,11 +112,12 @@ func replaceEncs(n stanza.Node, replace func(stanza.Node) stanza.Node) stanza.No
 	return n
 }
 
-// corruptEnc flips a bit near the end: within the ciphertext or its MAC, so that the message parses and fails to decrypt.
+// corruptEnc flips a bit near the end: within the ciphertext, its MAC or its signature, so that the message parses and fails
+// to decrypt. The very end won't do, since there a pkmsg has numbers that nothing protects.
 func corruptEnc(enc stanza.Node) stanza.Node {
 	data := append([]byte(nil), stanza.Bytes(enc)...)
-	if len(data) > 8 {
-		data[len(data)-6] ^= 1
+	if len(data) > 16 {
+		data[len(data)-16] ^= 1
 	}
 	enc.Content = data
 	return enc

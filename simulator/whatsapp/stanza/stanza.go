@@ -204,13 +204,6 @@ func Class(n Node) string {
 	}
 }
 
-// Render is the readable form for logs.
-func Render(n Node) string {
-	n.Attrs = maps.Clone(n.Attrs)
-	maps.DeleteFunc(n.Attrs, func(_ string, v any) bool { return v == nil || v == "" })
-	return n.String()
-}
-
 // DeviceHash is the hash over a device list that clients and server compare (section 6.2).
 func DeviceHash(devices []types.JID) string {
 	names := make([]string, len(devices))

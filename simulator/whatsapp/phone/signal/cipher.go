@@ -83,37 +83,6 @@ func (d *Device) Encrypt(ctx context.Context, address Address, plaintext []byte)
 	return Ciphertext{kind, message.Serialize()}, nil
 }
 
-// Decrypt opens a message of kind msg or pkmsg from address. What is malformed is an error, never a panic.
-func (d *Device) Decrypt(ctx context.Context, address Address, c Ciphertext) (plaintext []byte, err error) {
-	defer recoverInto(&err, "decrypt %s from %s", c.Kind, address)
-	builder := session.NewBuilderFromSignal(d.store, address.signal(), serializer)
-	cipher := session.NewCipher(builder, address.signal())
-	switch c.Kind {
-	case KindPreKey:
-		message, err := protocol.NewPreKeySignalMessageFromBytes(c.Data, serializer.PreKeySignalMessage,
-			serializer.SignalMessage)
-		if err != nil {
-			return nil, fmt.Errorf("parse pkmsg from %s: %w", address, err)
-		}
-		plaintext, err = cipher.DecryptMessage(ctx, message)
-		if err != nil {
-			return nil, fmt.Errorf("decrypt pkmsg from %s: %w", address, err)
-		}
-	case KindMessage:
-		message, err := protocol.NewSignalMessageFromBytes(c.Data, serializer.SignalMessage)
-		if err != nil {
-			return nil, fmt.Errorf("parse msg from %s: %w", address, err)
-		}
-		plaintext, err = cipher.Decrypt(ctx, message)
-		if err != nil {
-			return nil, fmt.Errorf("decrypt msg from %s: %w", address, err)
-		}
-	default:
-		return nil, fmt.Errorf("decrypt from %s: unknown kind %q", address, c.Kind)
-	}
-	return plaintext, nil
-}
-
 // GroupKey returns the distribution message of this device's own sender key for group, which it makes at the first call.
 func (d *Device) GroupKey(ctx context.Context, group string, self Address) ([]byte, error) {
 	builder := groups.NewGroupSessionBuilder(d.store, serializer)

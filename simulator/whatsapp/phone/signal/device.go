@@ -4,7 +4,6 @@
 package signal
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -104,20 +103,4 @@ func (d *Device) PreKeysLeft() int { return len(d.store.preKeys) }
 func (d *Device) HasSession(address Address) bool {
 	_, ok := d.store.sessions[address.signal().String()]
 	return ok
-}
-
-// Forget drops the session with address, as if the two had never met.
-func (d *Device) Forget(address Address) {
-	delete(d.store.sessions, address.signal().String())
-}
-
-// KnownIdentity is the identity key last seen of address; false if there is none.
-func (d *Device) KnownIdentity(address Address) ([32]byte, bool) {
-	key, ok := d.store.identities[address.signal().String()]
-	return key, ok
-}
-
-// Trust notes the identity key of address; it replaces any other, as a phone without security notifications does.
-func (d *Device) Trust(ctx context.Context, address Address, key [32]byte) error {
-	return d.store.SaveIdentity(ctx, address.signal(), identity.NewKey(ecc.NewDjbECPublicKey(key)))
 }

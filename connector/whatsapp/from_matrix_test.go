@@ -1,0 +1,149 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waE2E"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+)
+
+// downloads is a bot that has one file.
+type downloads struct {
+	bridgev2.MatrixAPI
+	data []byte
+}
+
+func (d downloads) DownloadMediaToFile(_ context.Context, uri id.ContentURIString, _ *event.EncryptedFileInfo, _ bool, read func(*os.File) error) error {
+	if uri != "mxc://test/file" {
+		return errors.New("no such file")
+	}
+	file, err := os.CreateTemp("", "crosschat-test-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	defer file.Close()
+	if _, err := file.WriteAt(d.data, 0); err != nil {
+		return err
+	}
+	return read(file)
+}
+
+func TestFromMatrix(t *testing.T) {
+	picture := testJPEG(t, 100, 50)
+	for _, test := range []struct {
+		name    string
+		content *event.MessageEventContent
+		want    error
+		check   func(*waE2E.Message) error
+	}{
+		{"no content", nil, bridgev2.ErrUnexpectedParsedContentType, nil},
+		{"no type", &event.MessageEventContent{Body: "x"}, bridgev2.ErrUnsupportedMessageType, nil},
+		{"unknown type", &event.MessageEventContent{MsgType: "m.absurd", Body: "x"}, bridgev2.ErrUnsupportedMessageType, nil},
+		{"empty text", &event.MessageEventContent{MsgType: event.MsgText}, errEmpty, nil},
+		{"text", &event.MessageEventContent{MsgType: event.MsgText, Body: "a\nb 👩🏿‍🚒"}, nil, func(m *waE2E.Message) error {
+			if m.GetConversation() != "a\nb 👩🏿‍🚒" {
+				return fmt.Errorf("text is %q", m.GetConversation())
+			}
+			return nil
+		}},
+		{"text at the limit", &event.MessageEventContent{MsgType: event.MsgText, Body: strings.Repeat("é", maxTextLength)}, nil, nil},
+		{"file", &event.MessageEventContent{MsgType: event.MsgFile, Body: "x", URL: "mxc://test/file"}, bridgev2.ErrUnsupportedMessageType, nil},
+		{"image without file", &event.MessageEventContent{MsgType: event.MsgImage, Body: "x"}, bridgev2.ErrMediaDownloadFailed, nil},
+		{"image that is gone", &event.MessageEventContent{MsgType: event.MsgImage, Body: "x", URL: "mxc://test/other"}, bridgev2.ErrMediaDownloadFailed, nil},
+		{"huge image", &event.MessageEventContent{MsgType: event.MsgImage, URL: "mxc://test/file", Info: &event.FileInfo{Size: maxImageSize + 1}}, bridgev2.ErrMediaTooLarge, nil},
+		{"image", &event.MessageEventContent{MsgType: event.MsgImage, Body: "cap", FileName: "a.jpg", URL: "mxc://test/file"}, nil, func(m *waE2E.Message) error {
+			i := m.GetImageMessage()
+			if i.GetCaption() != "cap" || i.GetMimetype() != "image/jpeg" || i.GetWidth() != 100 || i.GetHeight() != 50 ||
+				len(i.JPEGThumbnail) == 0 || i.GetDirectPath() != "/path" || i.GetFileLength() != uint64(len(picture)) {
+				return fmt.Errorf("image is %v", i)
+			}
+			return nil
+		}},
+		{"image without caption", &event.MessageEventContent{MsgType: event.MsgImage, Body: "a.jpg", URL: "mxc://test/file"}, nil, func(m *waE2E.Message) error {
+			if m.GetImageMessage().Caption != nil {
+				return fmt.Errorf("caption is %q", m.GetImageMessage().GetCaption())
+			}
+			return nil
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newConverter(t)
+			c.network.bridge = &bridgev2.Bridge{Bot: downloads{data: picture}}
+			c.upload = func(_ context.Context, file *os.File, _ whatsmeow.MediaType) (whatsmeow.UploadResponse, error) {
+				info, err := file.Stat()
+				return whatsmeow.UploadResponse{DirectPath: "/path", FileLength: uint64(info.Size())}, err
+			}
+			got, err := c.fromMatrix(t.Context(), &bridgev2.MatrixMessage{
+				MatrixEventBase: bridgev2.MatrixEventBase[*event.MessageEventContent]{Content: test.content},
+			})
+			if !errors.Is(err, test.want) {
+				t.Fatalf("got error %v, want %v", err, test.want)
+			}
+			if test.check != nil {
+				if err := test.check(got); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func TestTextOverLimit(t *testing.T) {
+	_, err := textFromMatrix(strings.Repeat("é", maxTextLength+1))
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprint(maxTextLength)) {
+		t.Errorf("got %v, want an error that names the limit", err)
+	}
+}
+
+func TestImageThatIsNone(t *testing.T) {
+	c := newConverter(t)
+	for name, data := range map[string][]byte{"nothing": nil, "text": []byte("hello"), "WebP": []byte("RIFF\x00\x00\x00\x00WEBPVP8 ")} {
+		c.network.bridge = &bridgev2.Bridge{Bot: downloads{data: data}}
+		_, err := c.imageFromMatrix(t.Context(), &event.MessageEventContent{MsgType: event.MsgImage, URL: "mxc://test/file"})
+		if !errors.Is(err, bridgev2.ErrUnsupportedMediaType) {
+			t.Errorf("%s: got error %v, want %v", name, err, bridgev2.ErrUnsupportedMediaType)
+		}
+	}
+}
+
+func TestSendError(t *testing.T) {
+	refused := func(code int) error { return fmt.Errorf("%w %d", whatsmeow.ErrServerReturnedError, code) }
+	for _, test := range []struct {
+		name    string
+		err     error
+		tried   bool
+		certain bool
+		want    string
+	}{
+		{"offline", context.DeadlineExceeded, false, true, "no connection"},
+		{"no answer", whatsmeow.ErrMessageTimedOut, true, false, "did not confirm"},
+		{"cut off", whatsmeow.ErrNotConnected, true, false, "did not confirm"},
+		{"not in chat", refused(403), true, true, "does not let you write"},
+		{"gone", refused(404), true, true, "not on WhatsApp"},
+		{"barred", refused(463), true, true, "start new chats"},
+		{"stale", refused(479), true, true, "try again"},
+		{"unknown code", refused(499), true, true, "499"},
+		{"other", errors.New("odd"), true, true, "could not be sent"},
+		{"logged out", whatsmeow.ErrNotLoggedIn, true, true, "log in again"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var status bridgev2.MessageStatus
+			if err := sendError(test.err, test.tried); !errors.As(err, &status) {
+				t.Fatalf("got %v, want a message status", err)
+			}
+			if status.IsCertain != test.certain || !strings.Contains(status.Message, test.want) || !status.SendNotice {
+				t.Errorf("got %q, certain %t; want %q in it, certain %t", status.Message, status.IsCertain, test.want, test.certain)
+			}
+		})
+	}
+}

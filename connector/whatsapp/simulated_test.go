@@ -1,0 +1,437 @@
+package whatsapp
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"crosschat/connector/fakematrix"
+	"crosschat/simulator/control"
+	simulated "crosschat/simulator/whatsapp"
+	"crosschat/simulator/whatsapp/noise"
+	"crosschat/simulator/whatsapp/server"
+)
+
+// root is shared by all simulated servers of the process: whatsmeow keeps its public half in one variable.
+var root *noise.Root
+
+func TestMain(m *testing.M) {
+	var err error
+	if root, err = noise.NewRoot(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// unreachable is a simulated network that is not there.
+func unreachable() Simulation {
+	key := root.PublicKey()
+	return Simulation{Address: "127.0.0.1:1", RootKey: hex.EncodeToString(key[:])}
+}
+
+// world is a simulated WhatsApp and a bridge to it without a homeserver.
+type world struct {
+	*testing.T
+	server  *server.Server
+	phones  *control.Client
+	matrix  *fakematrix.Matrix
+	network aloneNetwork
+	alice   control.Person
+	anna    control.Person
+}
+
+func newWorld(t *testing.T, allowed ...string) *world {
+	t.Helper()
+	s, err := server.New(server.Config{Root: root, Logger: zerolog.Nop()})
+	if err != nil {
+		t.Fatalf("start simulated server: %v", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	phones := simulated.New(s, zerolog.Nop())
+	api := httptest.NewServer(control.NewServer(phones))
+	t.Cleanup(func() {
+		api.Close()
+		phones.Close()
+		if err := errors.Join(s.Close(), <-served); err != nil {
+			t.Errorf("close simulated server: %v", err)
+		}
+		for _, u := range s.Unexpected() {
+			t.Errorf("the simulated server does not know %s", u.What)
+		}
+	})
+	w := &world{T: t, server: s, phones: &control.Client{BaseURL: api.URL}, matrix: fakematrix.New(), network: newTestNetwork(t)}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, s.CAPEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.network.Simulate(Simulation{Address: s.Address(), CAFile: ca, RootKey: unreachable().RootKey})
+	mustStart(t, w.matrix, w.network, t.TempDir(), allowed...)
+	w.alice, w.anna = w.person("Alice"), w.person("Anna")
+	return w
+}
+
+func (w *world) person(name string) control.Person {
+	w.Helper()
+	p, err := w.phones.AddPerson(w.Context(), simulated.Name, control.NewPerson{Name: name})
+	if err != nil {
+		w.Fatalf("add %s: %v", name, err)
+	}
+	return p
+}
+
+// start begins a login of a Matrix user and returns its first code.
+func (w *world) start(mxid id.UserID) (bridgev2.LoginProcessDisplayAndWait, string) {
+	w.Helper()
+	process, err := w.network.CreateLogin(w.Context(), mustUser(w.T, w.network.bridge, mxid), flowQR)
+	if err != nil {
+		w.Fatalf("create login: %v", err)
+	}
+	step, err := process.Start(w.Context())
+	if err != nil {
+		w.Fatalf("start login: %v", err)
+	}
+	if step.Type != bridgev2.LoginStepTypeDisplayAndWait || step.DisplayAndWaitParams.Type != bridgev2.LoginDisplayTypeQR {
+		w.Fatalf("first step is %+v, want a QR code", step)
+	}
+	return process.(bridgev2.LoginProcessDisplayAndWait), step.DisplayAndWaitParams.Data
+}
+
+// logIn logs the Matrix user Alice in to Alice's account.
+func (w *world) logIn() (*Client, *bridgev2.LoginStep) {
+	w.Helper()
+	process, code := w.start(aliceMXID)
+	if _, err := w.phones.ScanQR(w.Context(), simulated.Name, w.alice.ID, code); err != nil {
+		w.Fatalf("scan: %v", err)
+	}
+	step, err := process.Wait(w.Context())
+	if err != nil {
+		w.Fatalf("wait for login: %v", err)
+	}
+	if step.Type != bridgev2.LoginStepTypeComplete {
+		w.Fatalf("step after the scan is %+v, want the end", step)
+	}
+	client := step.CompleteParams.UserLogin.Client.(*Client)
+	w.Cleanup(client.Disconnect)
+	return client, step
+}
+
+func (w *world) companions() []control.Companion {
+	w.Helper()
+	p, err := w.phones.Person(w.Context(), simulated.Name, w.alice.ID)
+	if err != nil {
+		w.Fatalf("look at Alice's phone: %v", err)
+	}
+	return p.Companions
+}
+
+// devices are the addresses of the devices whose keys we hold.
+func (w *world) devices() (jids []string) {
+	w.Helper()
+	devices, err := w.network.db.WhatsAppStore().GetAllDevices(w.Context())
+	if err != nil {
+		w.Fatalf("list devices: %v", err)
+	}
+	for _, device := range devices {
+		jids = append(jids, device.ID.String())
+	}
+	return jids
+}
+
+func (w *world) send(from, to control.Person, text string) {
+	w.Helper()
+	if _, err := w.phones.Send(w.Context(), simulated.Name, from.ID, control.SendRequest{To: to.ID, Text: text}); err != nil {
+		w.Fatalf("send as %s: %v", from.Name, err)
+	}
+}
+
+// awaitText waits until Matrix has a message with this body and its row is stored, and returns it.
+func (w *world) awaitText(body string) (found *event.MessageEventContent) {
+	w.Helper()
+	waitFor(w.T, "a message "+body, func() bool {
+		for _, call := range w.matrix.Calls("SendMessage") {
+			content, ok := call.Content.(*event.MessageEventContent)
+			if !ok || content.Body != body {
+				continue
+			}
+			row, err := w.network.bridge.DB.Message.GetPartByMXID(w.Context(), call.EventID)
+			if err != nil {
+				w.Fatalf("look for the row of %s: %v", call.EventID, err)
+			}
+			found = content
+			return row != nil
+		}
+		return false
+	})
+	return found
+}
+
+// fromMatrix sends content to Anna's chat as a Matrix client would.
+func (w *world) fromMatrix(c *Client, evt id.EventID, content *event.MessageEventContent) error {
+	w.Helper()
+	portal, err := w.network.bridge.GetPortalByKey(w.Context(), c.portalKey(jid(w.T, w.anna.LID+"@lid")))
+	if err != nil {
+		w.Fatalf("get portal: %v", err)
+	}
+	_, err = c.HandleMatrixMessage(w.Context(), &bridgev2.MatrixMessage{MatrixEventBase: bridgev2.MatrixEventBase[*event.MessageEventContent]{
+		Event: &event.Event{ID: evt}, Content: content, Portal: portal,
+	}})
+	return err
+}
+
+// awaitAnna waits for an event on Anna's phone.
+func (w *world) awaitAnna(match control.Match) control.Event {
+	w.Helper()
+	found, err := w.phones.Await(w.Context(), simulated.Name, w.anna.ID, match, awaitTimeout)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return found[0]
+}
+
+func TestLoginAndText(t *testing.T) {
+	w := newWorld(t)
+	c, step := w.logIn()
+	if !strings.Contains(step.Instructions, "Alice") || !strings.Contains(step.Instructions, "+"+w.alice.Phone) {
+		t.Errorf("the login ends with %q, want the account's name and number in it", step.Instructions)
+	}
+	if want := "whatsapp-lid-" + w.alice.LID; string(step.CompleteParams.UserLoginID) != want {
+		t.Errorf("login id is %q, want %q", step.CompleteParams.UserLoginID, want)
+	}
+	w.send(w.anna, w.alice, "hello")
+	w.awaitText("hello")
+	ghost, err := w.network.bridge.GetGhostByID(t.Context(), networkid.UserID("whatsapp-lid-"+w.anna.LID))
+	if err != nil || ghost.Name != "Anna" {
+		t.Errorf("ghost is called %q, error %v; want %q", ghost.Name, err, "Anna")
+	}
+	w.send(w.alice, w.anna, "from my phone")
+	w.awaitText("from my phone")
+
+	content := &event.MessageEventContent{MsgType: event.MsgText, Body: "to you"}
+	for range 2 { // the second time as after a crash
+		if err := w.fromMatrix(c, "$to-anna", content); err != nil {
+			t.Fatalf("send: %v", err)
+		}
+	}
+	w.awaitAnna(control.Match{Kind: control.KindMessage, Text: "to you", Sender: w.alice.ID})
+	if err := w.fromMatrix(c, "$fence", &event.MessageEventContent{MsgType: event.MsgText, Body: "fence"}); err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	w.awaitAnna(control.Match{Kind: control.KindMessage, Text: "fence"})
+	timeline, err := w.phones.Timeline(t.Context(), simulated.Name, w.anna.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for _, e := range timeline {
+		if e.Kind == control.KindMessage && e.Text == "to you" {
+			count++
+		}
+	}
+	if count != 1 {
+		t.Errorf("Anna's phone shows the repeated message %d times, want once", count)
+	}
+}
+
+func TestLoginAgain(t *testing.T) {
+	w := newWorld(t)
+	first, _ := w.logIn()
+	second, _ := w.logIn()
+	if first == second || first.login != second.login {
+		t.Error("a second login to the same account did not keep the login and exchange its client")
+	}
+	if devices := w.devices(); len(devices) != 1 || devices[0] != second.wa.Store.ID.String() {
+		t.Errorf("keys of devices %v are held, want only those of %s", devices, second.wa.Store.ID)
+	}
+	if companions := w.companions(); len(companions) != 1 || !companions[0].Connected {
+		t.Errorf("the phone lists %+v, want one connected device", companions)
+	}
+	w.send(w.anna, w.alice, "once")
+	w.awaitText("once")
+}
+
+func TestLoginOfAnotherUser(t *testing.T) {
+	w := newWorld(t)
+	w.logIn()
+	process, code := w.start("@eve:" + fakematrix.Server)
+	// The phone's answer depends on how fast the refusal reaches it; what counts is what is left.
+	_, _ = w.phones.ScanQR(t.Context(), simulated.Name, w.alice.ID, code)
+	_, err := process.Wait(t.Context())
+	if err == nil || !strings.Contains(err.Error(), string(aliceMXID)) {
+		t.Errorf("got error %v, want one that names %s", err, aliceMXID)
+	}
+	if devices := w.devices(); len(devices) != 1 {
+		t.Errorf("keys of devices %v are held, want one", devices)
+	}
+}
+
+func TestLoginTimesOut(t *testing.T) {
+	w := newWorld(t)
+	w.network.Config.LoginTimeout = 300 * time.Millisecond
+	process, _ := w.start(aliceMXID)
+	if _, err := process.Wait(t.Context()); !errors.Is(err, errLoginTimedOut) {
+		t.Errorf("got error %v, want %v", err, errLoginTimedOut)
+	}
+	w.nothingLeft()
+}
+
+func TestLoginCancelled(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		cancel func(w *world, process bridgev2.LoginProcessDisplayAndWait) error
+	}{
+		{"by its user", func(w *world, process bridgev2.LoginProcessDisplayAndWait) error {
+			ctx, cancel := context.WithCancel(w.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+			_, err := process.Wait(ctx)
+			return err
+		}},
+		{"by the bridge", func(w *world, process bridgev2.LoginProcessDisplayAndWait) error {
+			time.AfterFunc(50*time.Millisecond, process.Cancel)
+			_, err := process.Wait(w.Context())
+			process.Cancel()
+			return err
+		}},
+		{"after the scan", func(w *world, process bridgev2.LoginProcessDisplayAndWait) error {
+			waitFor(w.T, "the device to be stored", func() bool { return len(w.devices()) > 0 })
+			process.Cancel()
+			_, err := process.Wait(w.Context())
+			return err
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			process, code := w.start(aliceMXID)
+			if test.name == "after the scan" {
+				go func() { _, _ = w.phones.ScanQR(w.Context(), simulated.Name, w.alice.ID, code) }()
+			}
+			if err := test.cancel(w, process); !errors.Is(err, errLoginCancelled) {
+				t.Errorf("got error %v, want %v", err, errLoginCancelled)
+			}
+			w.nothingLeft()
+		})
+	}
+}
+
+// nothingLeft checks that a login which failed left nothing behind.
+func (w *world) nothingLeft() {
+	w.Helper()
+	if devices := w.devices(); len(devices) != 0 {
+		w.Errorf("keys of devices %v are left", devices)
+	}
+	if companions := w.companions(); len(companions) != 0 {
+		w.Errorf("the phone still lists %+v", companions)
+	}
+	if logins := w.network.bridge.GetAllCachedUserLogins(); len(logins) != 0 {
+		w.Errorf("%d logins are left", len(logins))
+	}
+}
+
+func TestLogout(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.logIn()
+	c.login.Logout(t.Context())
+	w.nothingLeft()
+}
+
+func TestUnlinkedByPhone(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.logIn()
+	if err := w.phones.Unlink(t.Context(), simulated.Name, w.alice.ID, w.companions()[0].Device); err != nil {
+		t.Fatal(err)
+	}
+	awaitState(t, w.matrix, "BAD_CREDENTIALS", errorLoggedOut)
+	if devices := w.devices(); len(devices) != 0 {
+		t.Errorf("keys of devices %v are left", devices)
+	}
+	if err := w.fromMatrix(c, "$late", &event.MessageEventContent{MsgType: event.MsgText, Body: "late"}); err == nil {
+		t.Error("a message was sent without a device")
+	}
+}
+
+func TestImageToMatrix(t *testing.T) {
+	w := newWorld(t)
+	w.logIn()
+	picture, thumbnail := testJPEG(t, 300, 200), testJPEG(t, 30, 20)
+	_, err := w.phones.Send(t.Context(), simulated.Name, w.anna.ID, control.SendRequest{To: w.alice.ID, Media: &control.Media{
+		Kind: "image", Data: picture, MIMEType: "image/jpeg", Caption: "look", Width: 300, Height: 200, Thumbnail: thumbnail,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := w.awaitText("look")
+	if content.MsgType != event.MsgImage || content.FileName != "image.jpg" || content.Info.Size != len(picture) || content.Info.ThumbnailInfo == nil {
+		t.Errorf("Matrix got %+v with info %+v", content, content.Info)
+	}
+	uploads := w.matrix.Calls("UploadMedia")
+	if len(uploads) == 0 || !bytes.Equal(uploads[0].Content.([]byte), picture) {
+		t.Error("the picture that Matrix got is another than the one sent")
+	}
+}
+
+func TestImageFromMatrix(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.logIn()
+	picture := testJPEG(t, 300, 200)
+	uri, _, err := w.network.bridge.Bot.UploadMedia(t.Context(), "", picture, "view.jpg", "image/jpeg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.fromMatrix(c, "$picture", &event.MessageEventContent{
+		MsgType: event.MsgImage, Body: "my view", FileName: "view.jpg", URL: uri,
+	})
+	if err != nil {
+		t.Fatalf("send: %v", err)
+	}
+	got := w.awaitAnna(control.Match{Kind: control.KindMessage, Sender: w.alice.ID})
+	if got.Media == nil || got.MediaError != "" {
+		t.Fatalf("Anna's phone got %+v", got)
+	}
+	if !bytes.Equal(got.Media.Data, picture) {
+		t.Error("Anna's phone got another picture than the one sent")
+	}
+	if m := got.Media; m.Caption != "my view" || m.MIMEType != "image/jpeg" || m.Width != 300 || m.Height != 200 || len(m.Thumbnail) == 0 {
+		t.Errorf("Anna's phone got a %s of %dx%d with caption %q and %d bytes of thumbnail", m.MIMEType, m.Width, m.Height, m.Caption, len(m.Thumbnail))
+	}
+}
+
+func TestTypingAndReadFromMatrix(t *testing.T) {
+	w := newWorld(t)
+	c, _ := w.logIn()
+	sent, err := w.phones.Send(t.Context(), simulated.Name, w.anna.ID, control.SendRequest{To: w.alice.ID, Text: "read me"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.awaitText("read me")
+	portal, err := w.network.bridge.GetPortalByKey(t.Context(), c.portalKey(jid(t, w.anna.LID+"@lid")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.HandleMatrixReadReceipt(t.Context(), &bridgev2.MatrixReadReceipt{Portal: portal, ReadUpTo: time.Now().Add(time.Minute)}); err != nil {
+		t.Fatalf("read receipt: %v", err)
+	}
+	w.awaitAnna(control.Match{Kind: control.KindReceipt, Ref: sent.ID, Text: "read"})
+	for _, typing := range []bool{true, false} {
+		if err := c.HandleMatrixTyping(t.Context(), &bridgev2.MatrixTyping{Portal: portal, IsTyping: typing}); err != nil {
+			t.Fatalf("typing %t: %v", typing, err)
+		}
+	}
+	w.awaitAnna(control.Match{Kind: control.KindTyping, Text: "composing"})
+	w.awaitAnna(control.Match{Kind: control.KindTyping, Text: "paused"})
+}
