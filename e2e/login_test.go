@@ -157,7 +157,7 @@ func logoutRemote(s *stage) {
 	s.me.reads(anna, late)
 
 	// After a restart it is as much over, and nothing is said twice.
-	s.must(s.stack.Bridge.Restart(s.ctx))
+	s.restart()
 	before := s.bot.Mark()
 	_, err = s.bot.SendText(s.ctx, "version")
 	s.must(err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"crosschat/simulator/control"
@@ -13,7 +15,8 @@ import (
 // reconnect breaks the connection at ten points while texts go both ways. The seed chooses their order and where among
 // the messages they strike, so that a failure can be repeated.
 func reconnect(s *stage) {
-	const seed, each = 1, 4
+	const each = 4
+	seed := seedFromEnv(s)
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
@@ -59,6 +62,20 @@ func reconnect(s *stage) {
 	}
 	compare(s, "in Matrix", texts(portal.Room, anna.mxid), wantIn)
 	compare(s, "on the contact's phone", anna.textsFrom(s.me), wantOut)
+}
+
+// seedFromEnv is 1, unless CROSSCHAT_SEED says otherwise.
+func seedFromEnv(s *stage) uint64 {
+	s.Helper()
+	text := os.Getenv("CROSSCHAT_SEED")
+	if text == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		s.Fatalf("CROSSCHAT_SEED: %v", err)
+	}
+	return seed
 }
 
 // struck fails while one of the faults has not struck yet.

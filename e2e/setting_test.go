@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,13 +55,13 @@ var loud sync.Once
 
 // announce says what the results lack when Dendrite stands in for Synapse.
 func announce(why error) {
-	fmt.Fprintf(os.Stderr, "\n*** %v.\n*** DENDRITE takes its place. NOT SHOWN: encryption in appservice mode, and these rows:\n", why)
+	var rows []string
 	for _, s := range builtScenarios() {
 		if s.pushed {
-			fmt.Fprintf(os.Stderr, "***   %s\n", s.id)
+			rows = append(rows, s.id)
 		}
 	}
-	fmt.Fprintln(os.Stderr)
+	lab.Notice("anything on Synapse, so no encryption in appservice mode, nor %s: %v. Dendrite takes its place.", strings.Join(rows, ", "), why)
 }
 
 // lazyStack starts a stack when the first scenario needs it, and stops it when the test that owns it ends.
@@ -99,6 +100,9 @@ func (l *lazyStack) start(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("everything is kept in %s", dir)
+	}
+	if err = lab.EnsureFFmpeg(ctx, say); err != nil {
+		lab.Notice("voice messages and stickers: %v", err)
 	}
 	begin := time.Now()
 	l.stack, err = lab.StartStack(ctx, lab.StackOptions{

@@ -33,10 +33,31 @@ type stage struct {
 
 	// said is what people wrote to each other, secrets what nobody but the bridge may know: neither may be in the log.
 	said, secrets []string
-	// expected has messages of severe log lines that the scenario itself brings about.
-	expected   []string
-	logFrom    int64
-	unexpected int // how many unexpected requests the simulator had seen before
+	logFrom       int64
+	outputFrom    int64
+	stops         []span // parts of the log in which the bridge was being stopped
+	unexpected    int    // how many unexpected requests the simulator had seen before
+}
+
+// span is a part of the bridge's log, in bytes.
+type span struct{ from, to int64 }
+
+// restart stops the bridge and starts it again. What it was doing may be interrupted by that, and be logged as an error.
+func (s *stage) restart() {
+	s.Helper()
+	_, from, err := s.stack.Bridge.Log(0)
+	s.must(err)
+	s.must(s.stack.Bridge.Stop())
+	_, to, err := s.stack.Bridge.Log(0)
+	s.must(err)
+	s.stops = append(s.stops, span{from, to})
+	s.must(s.stack.Bridge.Start(s.ctx))
+}
+
+// interrupted says whether a line only tells that something was cut short by a restart.
+func (s *stage) interrupted(line lab.LogLine) bool {
+	return strings.Contains(line.Raw, context.Canceled.Error()) &&
+		slices.ContainsFunc(s.stops, func(stop span) bool { return line.Offset >= stop.from && line.Offset < stop.to })
 }
 
 // newStage brings the user (not logged in to the network) and their account on stage.
@@ -48,6 +69,8 @@ func newStage(t *testing.T, stack *lab.Stack, side side, name string) *stage {
 	_, end, err := stack.Bridge.Log(0)
 	s.must(err)
 	s.logFrom = end
+	_, s.outputFrom, err = stack.Bridge.Crashes(0)
+	s.must(err)
 	before, err := stack.Simulator.Unexpected(ctx, side.control())
 	s.must(err)
 	s.unexpected = len(before)
@@ -217,7 +240,7 @@ func (s *stage) checkLog() {
 	if err := s.stack.Bridge.Ended(); err != nil {
 		s.Error(err)
 	}
-	crashes, err := s.stack.Bridge.Crashes()
+	crashes, _, err := s.stack.Bridge.Crashes(s.outputFrom)
 	if err != nil {
 		s.Error(err)
 	}
@@ -229,7 +252,7 @@ func (s *stage) checkLog() {
 		s.Error(err)
 	}
 	for _, line := range lines {
-		if line.Severe() && !slices.Contains(s.expected, line.Message) {
+		if line.Severe() && !s.interrupted(line) {
 			s.Errorf("the bridge logged an error: %s", shortened(line.Raw))
 		}
 	}

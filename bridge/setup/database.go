@@ -240,6 +240,8 @@ func databaseError(cfg dbutil.Config, err error) error {
 		return &databaseProblem{"PostgreSQL refuses: " + postgres.Message, remedy}
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		return &databaseProblem{"no PostgreSQL server answers at the address in database.uri", "start it, or correct database.uri"}
+	case errors.Is(err, pq.ErrSSLNotSupported):
+		return &databaseProblem{"the PostgreSQL server offers no encryption", "add ?sslmode=disable to database.uri, if the way to it is safe"}
 	case cfg.Type == "postgres":
 		return &databaseProblem{"PostgreSQL can't be used: " + networkError(err).Error(), "correct database.uri"}
 	default:

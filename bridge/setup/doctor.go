@@ -47,7 +47,7 @@ var checks = []check{
 	{"token", []string{"homeserver"}, (*examination).checkToken},
 	{"ping", []string{"token"}, (*examination).checkPing},
 	{"bot", []string{"token"}, (*examination).checkBot},
-	{"encryption", []string{"ping", "bot"}, (*examination).checkEncryption},
+	{"encryption", []string{"database", "ping", "bot"}, (*examination).checkEncryption},
 	{"double puppet", []string{"homeserver"}, (*examination).checkDoublePuppet},
 	{"ffmpeg", nil, (*examination).checkFFmpeg},
 }

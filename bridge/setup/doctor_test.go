@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"database/sql"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -64,6 +65,14 @@ func TestDoctor(t *testing.T) {
 		{name: "the bridge has run", hs: setuptest.Synapse,
 			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.AddDevice("OLD"); hs.ToDevice = false },
 			says:   []string{"not tried, since the bridge runs or has run"}},
+		{name: "signed with another database", hs: setuptest.Synapse, code: 1,
+			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.Signed = true },
+			want:   "encryption=wrong", says: []string{"signed its keys with another database", "go back to that database", "'recovery_key', 'overwrite'"}},
+		{name: "signed with this database", hs: setuptest.Synapse,
+			change: func(t *testing.T, hs *setuptest.Homeserver, folder string) {
+				hs.Signed = true
+				addRecoveryKey(t, filepath.Join(folder, "crosschat.db"))
+			}},
 		{name: "too old", hs: setuptest.Synapse, code: 1,
 			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.Versions = []string{"r0.6.1", "v1.3"} },
 			want:   "homeserver=wrong -token -ping -bot -encryption -double", says: []string{"up to v1.3, the bridge needs v1.4", "Not checked"}},
@@ -98,6 +107,23 @@ func TestDoctor(t *testing.T) {
 				t.Log(text)
 			}
 		})
+	}
+}
+
+func addRecoveryKey(t *testing.T, path string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3-fk-wal", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		"CREATE TABLE kv_store (bridge_id TEXT, key TEXT, value TEXT)",
+		"INSERT INTO kv_store VALUES ('', 'recovery_key', 'EsT7 fake')",
+	} {
+		if _, err = db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

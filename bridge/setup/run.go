@@ -225,7 +225,7 @@ func awaitAnswer(ctx context.Context, cfg *bridgeconfig.Config, log *zerolog.Log
 			if _, err = whoami(ctx, hs, cfg.AppService.ASToken); err == nil || isRefusal(err) {
 				return hs, nil
 			}
-			err = networkError(err)
+			err = errors.New(matrixError(err))
 		}
 		if ctx.Err() == nil {
 			log.Warn().Err(err).Stringer("next_try_in", pause).Msg("Waiting for the homeserver")

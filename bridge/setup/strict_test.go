@@ -83,6 +83,7 @@ func TestLoadConfigRefuses(t *testing.T) {
 		{"bad avatar", "    as_token:", "    bot: {avatar: http://x/y.png}\n    as_token:", []string{"bot avatar"}},
 		{"database type", "type: sqlite3-fk-wal", "type: mysql", []string{`database.type is "mysql": want one of sqlite3-fk-wal, postgres`}},
 		{"address of another kind", "file:crosschat.db?_txlock=immediate", "postgres://u:hunter2@h/d", []string{"database.uri: a PostgreSQL address, but database.type is sqlite3-fk-wal; write type: postgres"}},
+		{"unquoted password", "type: sqlite3-fk-wal\n    uri: file:crosschat.db?_txlock=immediate", "type: postgres\n    uri: postgres://u:hunter2#x@h/d", []string{"database.uri: not an address; in the password write"}},
 		{"no connections", "    type: sqlite3-fk-wal", "    max_open_conns: 0\n    type: sqlite3-fk-wal", []string{"database.max_open_conns", "at least one"}},
 		{"require without default", "appservice:", "encryption: {allow: true, require: true}\nappservice:", []string{"encryption.require"}},
 		{"default without allow", "appservice:", "encryption: {default: true}\nappservice:", []string{"encryption.default", "but encryption.allow is false"}},

@@ -101,6 +101,10 @@ var databaseRules = []rule{
 			return "not set", "write file:/path/crosschat.db?_txlock=immediate (sqlite3-fk-wal) or postgres://user:password@host/database"
 		}
 		isPostgres := isPostgresURI(c.Database.URI)
+		if _, err := url.Parse(c.Database.URI); isPostgres && err != nil {
+			// The error would show parts of the password.
+			return "not an address", "in the password write % as %25, @ as %40, : as %3a, / as %2f, # as %23"
+		}
 		if isPostgres && c.Database.Type != "postgres" {
 			return "a PostgreSQL address, but database.type is " + c.Database.Type, "write type: postgres"
 		}

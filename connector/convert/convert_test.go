@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"image"
@@ -12,7 +13,9 @@ import (
 	"image/png"
 	"io"
 	"os"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
@@ -39,6 +42,47 @@ func TestClean(t *testing.T) {
 				t.Errorf("Notice(%q) = %+v", test.in, got.Content)
 			}
 		})
+	}
+}
+
+func TestSplit(t *testing.T) {
+	line := strings.Repeat("word ", 20) + "\n"
+	for _, test := range []struct {
+		name string
+		text string
+		want int // pieces
+	}{
+		{"empty", "", 1},
+		{"short", "hello", 1},
+		{"at the limit", strings.Repeat("a", maxTextSize), 1},
+		{"one over", strings.Repeat("a", maxTextSize+1), 2},
+		{"WhatsApp's longest", strings.Repeat("a", 65536), 2},
+		{"lines", strings.Repeat(line, 1000), 3},
+		{"words", strings.Repeat("word ", 10000), 2},
+		{"four-byte characters", strings.Repeat("🦄", 65536), 7},
+		{"escaped characters", strings.Repeat("<", 20000), 4},
+		{"broken", strings.Repeat("\xff", 20000), 4},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			pieces := Split(test.text)
+			if len(pieces) != test.want {
+				t.Errorf("got %d pieces, want %d", len(pieces), test.want)
+			}
+			if strings.Join(pieces, "") != test.text {
+				t.Error("the pieces are not the text")
+			}
+			for i, piece := range pieces {
+				if encoded, err := json.Marshal(piece); err != nil || len(encoded) > maxTextSize+2 {
+					t.Errorf("piece %d has %d bytes as JSON, error %v", i, len(encoded), err)
+				}
+				if utf8.ValidString(test.text) && !utf8.ValidString(piece) {
+					t.Errorf("piece %d is cut inside a character", i)
+				}
+			}
+		})
+	}
+	if pieces := Split(strings.Repeat(line, 1000)); !strings.HasSuffix(pieces[0], "\n") {
+		t.Error("the first piece does not end with a line")
 	}
 }
 

@@ -22,11 +22,11 @@ import (
 const nameTimeout = 8 * time.Second
 
 // adopt makes a paired device a login and connects it. If the user is logged in to the account already, login and rooms
-// stay and the device is exchanged: the old one is unlinked.
-func (n *Network) adopt(ctx context.Context, user *bridgev2.User, device *store.Device) (*bridgev2.UserLogin, error) {
+// stay and the device is exchanged: the old one is unlinked. It returns the account's name and number, too.
+func (n *Network) adopt(ctx context.Context, user *bridgev2.User, device *store.Device) (*bridgev2.UserLogin, string, error) {
 	loginID, err := makeLoginID(device)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var old *Client
 	if existing := n.bridge.GetCachedUserLoginByID(loginID); existing != nil {
@@ -41,11 +41,11 @@ func (n *Network) adopt(ctx context.Context, user *bridgev2.User, device *store.
 		},
 	}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("store login: %w", err)
+		return nil, "", fmt.Errorf("store login: %w", err)
 	}
 	client, ok := login.Client.(*Client)
 	if !ok {
-		return nil, fmt.Errorf("login got a client of type %T", login.Client)
+		return nil, "", fmt.Errorf("login got a client of type %T", login.Client)
 	}
 	if old != nil {
 		old.retire(ctx, device)
@@ -56,12 +56,17 @@ func (n *Network) adopt(ctx context.Context, user *bridgev2.User, device *store.
 	if client.named.wait(ctx) != nil {
 		client.log.Debug().Msg("The account's name did not come in time for the end of the login")
 	}
-	return login, nil
+	client.profile.Lock()
+	defer client.profile.Unlock()
+	if name, phone := login.RemoteName, login.RemoteProfile.Phone; name != phone {
+		return login, fmt.Sprintf("%s (%s)", name, phone), nil
+	}
+	return login, login.RemoteName, nil
 }
 
 // retire ends a client whose login has got another device.
 func (c *Client) retire(ctx context.Context, replacement *store.Device) {
-	if c.wa == nil || c.wa.Store.GetJID() == replacement.GetJID() {
+	if c.device == replacement.GetJID() {
 		c.Disconnect()
 		return
 	}

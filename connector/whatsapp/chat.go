@@ -28,6 +28,9 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 	if err != nil {
 		return nil, err
 	}
+	if c.wa == nil {
+		return nil, bridgev2.ErrNotLoggedIn
+	}
 	return c.chatInfo(ctx, chat), nil
 }
 
@@ -64,15 +67,32 @@ func (c *Client) roomName(ctx context.Context, chat types.JID) *string {
 
 // onContact is a change in the user's address book.
 func (c *Client) onContact(evt *events.Contact) {
-	chat, ok := c.peer(c.ctx, evt.JID, types.EmptyJID)
-	if !ok {
+	if chat, ok := c.peer(c.ctx, evt.JID, types.EmptyJID); ok {
+		c.renameRoom(chat, evt.Timestamp)
+	}
+}
+
+// onContacts is the address book as a whole, after linking: rooms may have been made before it came.
+func (c *Client) onContacts() {
+	portals, err := c.network.bridge.DB.UserPortal.GetAllForLogin(c.ctx, c.login.UserLogin)
+	if err != nil {
+		c.log.Err(err).Msg("Could not list the rooms to name them after the address book")
 		return
 	}
+	for _, portal := range portals {
+		if chat, err := parseID(portal.Portal.ID); err == nil {
+			c.renameRoom(chat, time.Now())
+		}
+	}
+}
+
+// renameRoom gives the room of a chat, if there is one, the name that it should have.
+func (c *Client) renameRoom(chat types.JID, at time.Time) {
 	c.login.QueueRemoteEvent(&simplevent.ChatInfoChange{
 		EventMeta: simplevent.EventMeta{
 			Type:      bridgev2.RemoteEventChatInfoChange,
 			PortalKey: c.portalKey(chat),
-			Timestamp: evt.Timestamp,
+			Timestamp: at,
 		},
 		ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{Name: c.roomName(c.ctx, chat)}},
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,7 +35,9 @@ type Client struct {
 	log     zerolog.Logger
 	self    types.JID // the account's own address, LID if known
 
-	wa *whatsmeow.Client // nil if the login has no device
+	wa     *whatsmeow.Client // nil if the login has no device
+	device types.JID         // the linked device's address; whatsmeow forgets it when it deletes the device
+	ended  atomic.Bool       // the device is unlinked
 
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
@@ -45,6 +48,7 @@ type Client struct {
 	presence presence
 	order    sync.Mutex // held while an event is handed to Matrix, so that the next waits even if whatsmeow does not
 
+	profile sync.Mutex // guards the account's name and profile in login
 	history sync.Mutex // lets one history blob at a time into memory
 	rekeyed sync.Map   // peers whose portal is known to have the right key
 
@@ -66,6 +70,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	if device == nil {
 		return c, nil
 	}
+	c.device = device.GetJID()
 	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
 	n.transport.apply(c.wa)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next
@@ -106,7 +111,7 @@ func (c *Client) Disconnect() {
 
 // IsLoggedIn implements bridgev2.NetworkAPI.
 func (c *Client) IsLoggedIn() bool {
-	return c.wa != nil && c.wa.Store.ID != nil && !c.wa.Store.Deleted
+	return c.wa != nil && !c.ended.Load()
 }
 
 // LogoutRemote implements bridgev2.NetworkAPI: it unlinks the device, as far as the network can be reached, disconnects
@@ -117,8 +122,11 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 			c.log.Warn().Err(err).Msg("Could not unlink the device: the phone still lists it")
 		}
 	}
+	c.ended.Store(true)
 	c.Disconnect()
-	c.forgetDevice(ctx)
+	if c.wa != nil {
+		c.forgetDevice(ctx)
+	}
 }
 
 // unlinkTimeout bounds the wait for the network at logout.
@@ -134,12 +142,10 @@ func (c *Client) unlink(ctx context.Context) error {
 }
 
 // forgetDevice deletes the device and with it every secret of the login. It must not outlast the login, so it is done
-// even if the caller has given up.
+// even if the caller has given up. whatsmeow deletes it too in most cases, at a time of its own.
 func (c *Client) forgetDevice(ctx context.Context) {
-	if c.wa == nil || c.wa.Store.ID == nil || c.wa.Store.Deleted {
-		return
-	}
-	if err := c.wa.Store.Delete(context.WithoutCancel(ctx)); err != nil {
+	device := &store.Device{ID: &c.device}
+	if err := c.network.db.WhatsAppStore().DeleteDevice(context.WithoutCancel(ctx), device); err != nil {
 		c.log.Error().Err(err).Msg("Could not delete the device's keys")
 	}
 }

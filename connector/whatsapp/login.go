@@ -9,7 +9,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -145,27 +144,6 @@ func (l *qrLogin) mayPair(jid types.JID, _, _ string) bool {
 	return true
 }
 
-// clearDevice makes room for a newly paired device, or says why it may not be paired. A device with the same address
-// that we still know was unlinked without our noticing; its keys would mix with the new ones.
-func (n *Network) clearDevice(ctx context.Context, user *bridgev2.User, jid types.JID) error {
-	for _, login := range n.bridge.GetAllCachedUserLogins() {
-		if old := deviceOf(login.UserLogin); old.User == jid.User && old.Server == jid.Server && login.UserMXID != user.MXID {
-			return errLoginTaken(login.UserMXID)
-		}
-		if client, ok := login.Client.(*Client); ok && deviceOf(login.UserLogin) == jid {
-			client.Disconnect()
-		}
-	}
-	stale, err := n.db.WhatsAppStore().GetDevice(ctx, jid)
-	if err == nil && stale != nil {
-		err = stale.Delete(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("clear device %s: %w", jid, err)
-	}
-	return nil
-}
-
 // next waits for whatever comes first and makes it a step. With an error the login has ended.
 func (l *qrLogin) next(ctx context.Context) (*bridgev2.LoginStep, error) {
 	for {
@@ -260,13 +238,13 @@ func (l *qrLogin) finish(ctx context.Context) (*bridgev2.LoginStep, error) {
 		}
 	}
 	l.wa.Disconnect()
-	login, err := l.network.adopt(ctx, l.user, device)
+	login, name, err := l.network.adopt(ctx, l.user, device)
 	if err != nil {
 		l.log.Err(err).Msg("Could not store a login that was paired")
 		l.network.unlinkDevice(l.log, device)
 		return nil, errLoginNotStored
 	}
-	return completeStep(login), nil
+	return completeStep(login, name), nil
 }
 
 // claim makes what is left the caller's; it is false if the login has ended.
@@ -301,50 +279,14 @@ func (l *qrLogin) end() {
 	}
 }
 
-func completeStep(login *bridgev2.UserLogin) *bridgev2.LoginStep {
+func completeStep(login *bridgev2.UserLogin, name string) *bridgev2.LoginStep {
 	return &bridgev2.LoginStep{
 		Type:         bridgev2.LoginStepTypeComplete,
 		StepID:       stepComplete,
-		Instructions: fmt.Sprintf("Logged in to WhatsApp as %s (%s)", login.RemoteName, login.RemoteProfile.Phone),
+		Instructions: fmt.Sprintf("Logged in to WhatsApp as %s", name),
 		CompleteParams: &bridgev2.LoginCompleteParams{
 			UserLoginID: login.ID,
 			UserLogin:   login,
 		},
-	}
-}
-
-// unlinkDevice removes a device that no login has taken, from the phone's list as far as the network can be reached, and
-// always from our store.
-func (n *Network) unlinkDevice(log zerolog.Logger, device *store.Device) {
-	ctx, cancel := context.WithTimeout(log.WithContext(context.WithoutCancel(n.bridge.BackgroundCtx)), unlinkTimeout)
-	defer cancel()
-	wa := whatsmeow.NewClient(device, newLibraryLog(log))
-	n.transport.apply(wa)
-	wa.EnableAutoReconnect = false
-	wa.BackgroundEventCtx = ctx
-	connected := make(chan struct{}, 1)
-	wa.AddEventHandler(func(evt any) {
-		if _, ok := evt.(*events.Connected); ok {
-			connected <- struct{}{}
-		}
-	})
-	err := wa.ConnectContext(ctx)
-	if err == nil {
-		select {
-		case <-connected:
-			err = wa.Logout(ctx)
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err != nil {
-		log.Warn().Err(err).Msg("Could not unlink a device without a login: the phone lists it until it is removed there")
-	}
-	wa.Disconnect()
-	if device.Deleted {
-		return
-	}
-	if err := device.Delete(context.WithoutCancel(ctx)); err != nil {
-		log.Err(err).Msg("Could not delete a device without a login")
 	}
 }

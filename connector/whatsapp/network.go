@@ -119,41 +119,6 @@ func (n *Network) raiseVersion(ctx context.Context) {
 	log.Debug().Stringer("latest", latest).Bool("raised", raised).Msg("Asked for the latest version of WhatsApp Web")
 }
 
-// forgetOrphans deletes devices that belong to no login: the process ended between pairing and storing the login.
-func (n *Network) forgetOrphans(ctx context.Context) error {
-	devices, err := n.db.WhatsAppStore().GetAllDevices(ctx)
-	if err != nil {
-		return fmt.Errorf("list devices: %w", err)
-	}
-	for _, device := range devices {
-		if device.ID.Server != types.DefaultUserServer {
-			continue // Messenger keeps its encrypted device in the same store
-		}
-		login, err := n.loginOf(ctx, device)
-		if err != nil {
-			return fmt.Errorf("find login of device %s: %w", device.ID, err)
-		}
-		if login != nil && deviceOf(login) == *device.ID {
-			continue
-		}
-		jid := *device.ID // Delete forgets it
-		if err := device.Delete(ctx); err != nil {
-			return fmt.Errorf("delete device %s: %w", jid, err)
-		}
-		zerolog.Ctx(ctx).Info().Stringer("device", jid).Msg("Deleted a device without a login")
-	}
-	return nil
-}
-
-// loginOf finds the login that a device's account has, or nil.
-func (n *Network) loginOf(ctx context.Context, device *store.Device) (*database.UserLogin, error) {
-	id, err := makeLoginID(device)
-	if err != nil {
-		return nil, nil //nolint:nilerr // a device without an account has no login either
-	}
-	return n.bridge.DB.UserLogin.GetByID(ctx, id)
-}
-
 // makeLoginID is the id of the login to a device's account.
 func makeLoginID(device *store.Device) (networkid.UserLoginID, error) {
 	if lid := device.GetLID(); !lid.IsEmpty() {

@@ -37,7 +37,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 		return nil, errNotLoggedIn()
 	}
 	if !c.work.begin() {
-		return nil, errNotLoggedIn()
+		return nil, errStopping()
 	}
 	defer c.work.done()
 	chat, err := parseID(msg.Portal.ID)
@@ -150,6 +150,12 @@ func errNotLoggedIn() error {
 	return bridgev2.WrapErrorInStatus(bridgev2.ErrNotLoggedIn).
 		WithIsCertain(true).WithSendNotice(true).
 		WithMessage("you are not logged in to WhatsApp; log in again, then repeat the message")
+}
+
+func errStopping() error {
+	return bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
+		WithIsCertain(true).WithSendNotice(true).WithErrorReason(event.MessageStatusNetworkError).
+		WithMessage("the bridge was just stopping; send the message again")
 }
 
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named.

@@ -46,7 +46,10 @@ func init() {
 	})
 }
 
+// report tells the login's state, with the account's name in it.
 func (c *Client) report(state status.BridgeState) {
+	c.profile.Lock()
+	defer c.profile.Unlock()
 	c.login.BridgeState.Send(state)
 }
 
@@ -148,8 +151,11 @@ func (c *Client) onState(raw any) bool {
 	case *events.PushNameSetting:
 		c.goDo("own name", c.learnOwnName)
 	case *events.AppStateSyncComplete:
-		if evt.Name == appstate.WAPatchCriticalBlock {
+		switch evt.Name {
+		case appstate.WAPatchCriticalBlock:
 			c.goDo("own name", c.learnOwnName)
+		case appstate.WAPatchCriticalUnblockLow:
+			c.goDo("contacts", c.onContacts)
 		}
 	default:
 		return false
@@ -166,15 +172,16 @@ func (c *Client) onConnected() {
 // learnOwnName puts the account's name and number where the user sees them. Without a name the server does not let us
 // say that we are offline either, and the phone would stay quiet; so that is said here, too.
 func (c *Client) learnOwnName() {
-	if c.wa.Store.ID == nil {
+	if !c.IsLoggedIn() {
 		return
 	}
 	c.presence.reset(c)
-	name := accountName(c.wa.Store)
-	if c.wa.Store.PushName != "" {
-		c.named.set(true)
+	c.profile.Lock()
+	defer c.profile.Unlock()
+	name, profile := accountName(c.wa.Store), accountProfile(c.wa.Store)
+	if profile.Name != "" {
+		defer c.named.set(true)
 	}
-	profile := accountProfile(c.wa.Store)
 	if c.login.RemoteName == name && c.login.RemoteProfile == profile {
 		return
 	}
@@ -217,6 +224,7 @@ func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeState
 // onLoggedOut is the end of this link, decided by the phone or the server. The keys have become worthless and go.
 func (c *Client) onLoggedOut(evt *events.LoggedOut) {
 	c.online.set(false)
+	c.ended.Store(true)
 	c.log.Info().Stringer("reason", evt.Reason).Msg("WhatsApp has ended the login")
 	c.forgetDevice(context.WithoutCancel(c.ctx))
 	why := errorLoggedOut

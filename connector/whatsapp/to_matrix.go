@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
@@ -26,50 +27,57 @@ func (c *Client) toMatrix(ctx context.Context, portal *bridgev2.Portal, intent c
 		// What a stranger sent must neither end the process nor come back for ever.
 		if value := recover(); value != nil {
 			zerolog.Ctx(ctx).Error().Str("panic", fmt.Sprint(value)).Bytes("stack", debug.Stack()).Msg("Conversion panicked")
-			converted, err = single(convert.Notice("A WhatsApp message could not be shown: the bridge failed at it. Look on your phone.")), nil
+			converted = &bridgev2.ConvertedMessage{Parts: notice("A WhatsApp message could not be shown: the bridge failed at it. Look on your phone.")}
+			err = nil
 		}
 	}()
-	part, quote, err := c.contentToMatrix(ctx, portal, intent, evt)
+	parts, quote, err := c.contentToMatrix(ctx, portal, intent, evt)
 	if err != nil {
 		return nil, err
 	}
-	converted = single(part)
-	converted.ReplyTo = c.replyTarget(ctx, evt, quote)
-	return converted, nil
+	for i, part := range parts[1:] {
+		part.ID = networkid.PartID(strconv.Itoa(i + 1))
+	}
+	return &bridgev2.ConvertedMessage{Parts: parts, ReplyTo: c.replyTarget(ctx, evt, quote)}, nil
 }
 
-func single(part *bridgev2.ConvertedMessagePart) *bridgev2.ConvertedMessage {
-	return &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{part}}
+func notice(text string) []*bridgev2.ConvertedMessagePart {
+	return []*bridgev2.ConvertedMessagePart{convert.Notice(text)}
 }
 
-// contentToMatrix converts what the message carries, and gives the context in which it says what it answers.
-func (c *Client) contentToMatrix(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, evt *events.Message) (*bridgev2.ConvertedMessagePart, *waE2E.ContextInfo, error) {
+// contentToMatrix converts what the message carries, to one part or more, and gives the context in which it says what it
+// answers.
+func (c *Client) contentToMatrix(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, evt *events.Message) ([]*bridgev2.ConvertedMessagePart, *waE2E.ContextInfo, error) {
 	msg := evt.Message
 	switch {
 	case evt.IsViewOnce:
-		return convert.Notice("A view-once message came. WhatsApp shows it on your phone only."), nil, nil
+		return notice("A view-once message came. WhatsApp shows it on your phone only."), nil, nil
 	case msg.Conversation != nil:
-		return textPart(msg.GetConversation()), nil, nil
+		return textParts(msg.GetConversation()), nil, nil
 	case msg.ExtendedTextMessage != nil:
 		text := msg.ExtendedTextMessage
-		return textPart(text.GetText()), text.GetContextInfo(), nil
+		return textParts(text.GetText()), text.GetContextInfo(), nil
 	case msg.ImageMessage != nil:
-		part, err := c.imageToMatrix(ctx, portal, intent, msg.ImageMessage)
-		return part, msg.ImageMessage.GetContextInfo(), err
+		parts, err := c.imageToMatrix(ctx, portal, intent, msg.ImageMessage)
+		return parts, msg.ImageMessage.GetContextInfo(), err
 	}
 	kind := contentKind(msg)
 	zerolog.Ctx(ctx).Debug().Str("kind", kind).Msg("Message of a kind that is not bridged")
 	if kind == "" {
 		kind = "kind that the bridge does not know"
 	}
-	return convert.Notice(fmt.Sprintf("A WhatsApp message of a kind that is not bridged yet: %s. Look on your phone.", kind)), nil, nil
+	return notice(fmt.Sprintf("A WhatsApp message of a kind that is not bridged yet: %s. Look on your phone.", kind)), nil, nil
 }
 
-func textPart(text string) *bridgev2.ConvertedMessagePart {
+func textParts(text string) (parts []*bridgev2.ConvertedMessagePart) {
+	text = convert.Clean(text)
 	if text == "" {
-		return convert.Notice("An empty WhatsApp message came.")
+		return notice("An empty WhatsApp message came.")
 	}
-	return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: convert.Text(text)}
+	for _, piece := range convert.Split(text) {
+		parts = append(parts, &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: convert.Text(piece)})
+	}
+	return parts
 }
 
 // replyTarget is the message that one answers, nil if it answers none, or one outside this chat.
@@ -93,47 +101,53 @@ func (c *Client) replyTarget(ctx context.Context, evt *events.Message, quote *wa
 	return &networkid.MessageOptionalPartID{MessageID: id}
 }
 
-func (c *Client) imageToMatrix(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, image *waE2E.ImageMessage) (*bridgev2.ConvertedMessagePart, error) {
-	mimeType := image.GetMimetype()
+func (c *Client) imageToMatrix(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, image *waE2E.ImageMessage) ([]*bridgev2.ConvertedMessagePart, error) {
+	mimeType, caption := image.GetMimetype(), convert.Clean(image.GetCaption())
 	if !imageTypes[mimeType] {
 		mimeType = "image/jpeg"
 	}
 	limit := c.network.maxFileSize.Load()
 	if declared := image.GetFileLength(); declared > uint64(limit) {
-		return mediaNotice("image", convert.TooLarge(int64(min(declared, 1<<62)), limit), image.GetCaption()), nil
+		return withoutMedia("image", convert.TooLarge(int64(min(declared, 1<<62)), limit), caption), nil
 	}
-	part, err := convert.Media(ctx, intent, convert.Source{
+	source := convert.Source{
 		Room:          portal.MXID,
 		Kind:          event.MsgImage,
 		Name:          "image" + imageExtensions[mimeType],
 		MIMEType:      mimeType,
-		Caption:       image.GetCaption(),
 		Width:         int(image.GetWidth()),
 		Height:        int(image.GetHeight()),
 		ThumbnailJPEG: image.GetJPEGThumbnail(),
 		Fetch: func(ctx context.Context, file *os.File) error {
 			return c.download(ctx, image, file)
 		},
-	})
+	}
+	var after []*bridgev2.ConvertedMessagePart
+	if caption != "" && len(convert.Split(caption)) == 1 {
+		source.Caption = caption
+	} else if caption != "" {
+		after = textParts(caption)
+	}
+	part, err := convert.Media(ctx, intent, source)
 	var fetch *convert.FetchError
 	switch {
 	case err == nil:
-		return part, nil
+		return append([]*bridgev2.ConvertedMessagePart{part}, after...), nil
 	case errors.As(err, &fetch) && c.ctx.Err() == nil, errors.Is(err, bridgev2.ErrMediaTooLarge):
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("Media could not be bridged")
-		return mediaNotice("image", err, image.GetCaption()), nil
+		return withoutMedia("image", err, caption), nil
 	default:
 		return nil, err
 	}
 }
 
-// mediaNotice stands for media that did not come; its caption is not lost with it.
-func mediaNotice(kind string, err error, caption string) *bridgev2.ConvertedMessagePart {
-	text := fmt.Sprintf("A WhatsApp %s could not be bridged: %s.", kind, mediaFault(err))
+// withoutMedia stands for media that did not come; its caption is not lost with it.
+func withoutMedia(kind string, err error, caption string) []*bridgev2.ConvertedMessagePart {
+	parts := notice(fmt.Sprintf("A WhatsApp %s could not be bridged: %s.", kind, mediaFault(err)))
 	if caption != "" {
-		text += "\n\n" + caption
+		parts = append(parts, textParts(caption)...)
 	}
-	return convert.Notice(text)
+	return parts
 }
 
 func mediaFault(err error) string {

@@ -202,9 +202,15 @@ func TestImageFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			notice := converted.Parts[0].Content
-			if notice.MsgType != event.MsgNotice || !strings.Contains(notice.Body, test.want) || !strings.Contains(notice.Body, "my words") {
-				t.Errorf("got %s %q, want a notice with %q and the caption", notice.MsgType, notice.Body, test.want)
+			if len(converted.Parts) != 2 {
+				t.Fatalf("got %d parts, want a notice and the caption", len(converted.Parts))
+			}
+			notice, caption := converted.Parts[0], converted.Parts[1]
+			if notice.Content.MsgType != event.MsgNotice || !strings.Contains(notice.Content.Body, test.want) {
+				t.Errorf("got %s %q, want a notice with %q", notice.Content.MsgType, notice.Content.Body, test.want)
+			}
+			if caption.Content.Body != "my words" || caption.ID == notice.ID {
+				t.Errorf("got caption %q as part %q", caption.Content.Body, caption.ID)
 			}
 		})
 	}
@@ -242,6 +248,29 @@ func TestDownloadNeedsKeys(t *testing.T) {
 	}
 }
 
+func TestLongText(t *testing.T) {
+	text := strings.Repeat("a long line of words\n", 5000)
+	image := &waE2E.ImageMessage{Caption: proto.String(text)}
+	long := fromAnna("A1")
+	long.Message = &waE2E.Message{Conversation: proto.String(text)}
+	for name, evt := range map[string]*events.Message{"text": long, "caption": imageEvent(image)} {
+		converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &uploads{}, evt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ids := "", make(map[networkid.PartID]bool)
+		for _, part := range converted.Parts {
+			ids[part.ID] = true
+			if part.Content.MsgType == event.MsgText {
+				got += part.Content.Body
+			}
+		}
+		if got != text || len(ids) != len(converted.Parts) || !ids[""] {
+			t.Errorf("%s of %d bytes became %d bytes in %d parts with ids %v", name, len(text), len(got), len(converted.Parts), ids)
+		}
+	}
+}
+
 func FuzzToMatrix(f *testing.F) {
 	inputs, err := filepath.Glob("testdata/*.in.json")
 	if err != nil {
@@ -270,12 +299,14 @@ func FuzzToMatrix(f *testing.F) {
 		}
 		evt.UnwrapRaw()
 		carriesNothing(evt.Message)
-		part, quote, err := newConverter(t).contentToMatrix(t.Context(), newPortal(), &uploads{}, evt)
-		if err != nil || part == nil || part.Content.Body == "" {
-			t.Fatalf("got part %+v, error %v", part, err)
+		parts, quote, err := newConverter(t).contentToMatrix(t.Context(), newPortal(), &uploads{}, evt)
+		if err != nil || len(parts) == 0 {
+			t.Fatalf("got %d parts, error %v", len(parts), err)
 		}
-		if part.Content.Body != convert.Clean(part.Content.Body) {
-			t.Errorf("body %q can't be stored", part.Content.Body)
+		for _, part := range parts {
+			if part.Content.Body == "" || part.Content.Body != convert.Clean(part.Content.Body) {
+				t.Errorf("body %q can't be sent", part.Content.Body)
+			}
 		}
 		newConverter(t).replyTarget(t.Context(), evt, quote)
 	})

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"crosschat/e2e/lab"
 )
 
 var binary string
@@ -149,6 +151,32 @@ func TestTypingAndInterrupt(t *testing.T) {
 			_ = conn.Close()
 			t.Errorf("somebody still listens on port %s", port)
 		}
+	}
+}
+
+// With a homeserver that runs already, the demo waits until somebody has installed the bridge's registrations there.
+func TestExistingHomeserver(t *testing.T) {
+	h, err := lab.StartHomeserver(t.Context(), lab.HomeserverOptions{Kind: lab.Dendrite, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err = h.Register(t.Context(), "somebody", "a long password"); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, "-exit", "-homeserver", h.URL, "-domain", h.Domain, "-user", "somebody", "-password", "a long password")
+	registration := strings.TrimSpace(r.await("registration.yaml"))
+	doublePuppet := strings.TrimSpace(r.await("doublepuppet.yaml"))
+	r.await("Waiting until the homeserver knows them")
+	if err = h.InstallAppservices(t.Context(), registration, doublePuppet); err != nil {
+		t.Fatal(err)
+	}
+	if status := r.ends(); status != 0 {
+		t.Errorf("exit status %d; it said\n%s", status, strings.Join(r.seen, "\n"))
 	}
 }
 

@@ -113,6 +113,9 @@ this is no JSON
 	if len(lines) != 5 || end != int64(strings.LastIndex(text, "\n")+1) {
 		t.Errorf("%d lines up to byte %d", len(lines), end)
 	}
+	if last := lines[len(lines)-1]; last.Offset != int64(strings.Index(text, last.Raw)) {
+		t.Errorf("line %q is at byte %d", last.Raw, last.Offset)
+	}
 	var severe []string
 	for _, line := range lines {
 		if line.Severe() {

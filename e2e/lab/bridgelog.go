@@ -17,6 +17,7 @@ type LogLine struct {
 	Level   string
 	Message string
 	Raw     string
+	Offset  int64 // where it begins, as Bridge.Log counts
 }
 
 // Log reads the bridge's log from byte offset from on and returns the offset of its end too. The bridge begins a new file
@@ -38,6 +39,7 @@ func (b *Bridge) Log(from int64) (lines []LogLine, end int64, err error) {
 	}
 	from = min(from, int64(len(data)))
 	data = data[from:]
+	end = from
 	data = data[:bytes.LastIndexByte(data, '\n')+1]
 	scan := bufio.NewScanner(bytes.NewReader(data))
 	scan.Buffer(nil, len(data)+1)
@@ -49,9 +51,10 @@ func (b *Bridge) Log(from int64) (lines []LogLine, end int64, err error) {
 		if json.Unmarshal(scan.Bytes(), &line) != nil {
 			line.Level, line.Message = "error", "the line is not JSON"
 		}
-		lines = append(lines, LogLine{Level: line.Level, Message: line.Message, Raw: scan.Text()})
+		lines = append(lines, LogLine{Level: line.Level, Message: line.Message, Raw: scan.Text(), Offset: end})
+		end += int64(len(scan.Bytes())) + 1
 	}
-	return lines, from + int64(len(data)), scan.Err()
+	return lines, end, scan.Err()
 }
 
 // outdated is what bridgev2 says of Dendrite, which the bridge is told to use all the same.
@@ -83,20 +86,20 @@ func Leaks(lines []LogLine, texts []string) (found []LogLine) {
 	return found
 }
 
-// Crashes returns the start of each crash report (panic, data race) in what the bridge wrote outside its log.
-func (b *Bridge) Crashes() ([]string, error) {
+// Crashes returns the start of each crash report (panic, data race) in what the bridge wrote outside its log, from byte
+// offset from on, and the offset of the end.
+func (b *Bridge) Crashes(from int64) (found []string, end int64, err error) {
 	data, err := os.ReadFile(b.OutputPath())
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil, 0, nil
 	} else if err != nil {
-		return nil, fmt.Errorf("read the bridge's output: %w", err)
+		return nil, from, fmt.Errorf("read the bridge's output: %w", err)
 	}
-	var found []string
-	lines := strings.Split(string(data), "\n")
+	lines := strings.Split(string(data[min(from, int64(len(data))):]), "\n")
 	for i, line := range lines {
 		if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.Contains(line, "WARNING: DATA RACE") {
 			found = append(found, strings.Join(lines[i:min(i+30, len(lines))], "\n"))
 		}
 	}
-	return found, nil
+	return found, int64(len(data)), nil
 }

@@ -34,7 +34,8 @@ func startHomeserver(t *testing.T, opts HomeserverOptions) *Homeserver {
 func eachHomeserver(t *testing.T, f func(t *testing.T, h *Homeserver)) {
 	t.Run("synapse", func(t *testing.T) {
 		if err := SynapseUnavailable(); err != nil {
-			t.Skipf("NOT SHOWN: %v", err)
+			Notice("%s: %v", t.Name(), err)
+			t.Skip(err)
 		}
 		f(t, startHomeserver(t, HomeserverOptions{Kind: Synapse, Encrypted: true}))
 	})
@@ -81,7 +82,12 @@ func TestHomeserverPortInUse(t *testing.T) {
 
 func TestSynapseOnPostgres(t *testing.T) {
 	if err := SynapseUnavailable(); err != nil {
-		t.Skipf("NOT SHOWN: %v", err)
+		Notice("%s: %v", t.Name(), err)
+		t.Skip(err)
+	}
+	if _, err := EnsurePostgres(t.Context(), testProgress(t)); err != nil {
+		Notice("%s: %v", t.Name(), err)
+		t.Skip(err)
 	}
 	pg, err := StartPostgres(t.Context(), testProgress(t))
 	if err != nil {

@@ -30,7 +30,7 @@ type Postgres struct {
 
 // StartPostgres starts a server. Where PostgreSQL is missing it is installed, which needs root and apt.
 func StartPostgres(ctx context.Context, say Progress) (*Postgres, error) {
-	bin, err := ensurePostgres(ctx, say)
+	bin, err := EnsurePostgres(ctx, say)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func (p *Postgres) Stop() error {
 	return nil
 }
 
-// ensurePostgres returns the folder of PostgreSQL's programs and installs them if need be.
-func ensurePostgres(ctx context.Context, say Progress) (string, error) {
+// EnsurePostgres returns the folder of PostgreSQL's programs and installs them if need be, which needs root and apt.
+func EnsurePostgres(ctx context.Context, say Progress) (string, error) {
 	if bin, ok := findPostgres(); ok {
 		return bin, nil
 	}

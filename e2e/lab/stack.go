@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"maunium.net/go/mautrix/id"
@@ -143,12 +142,4 @@ func (s *Stack) Stop() error {
 		return nil
 	}
 	return errors.Join(s.Bridge.Stop(), s.Homeserver.Stop(), s.Simulator.Stop(), s.postgres.Stop())
-}
-
-// Remove deletes the stack's files.
-func (s *Stack) Remove() error {
-	if err := os.RemoveAll(s.Dir); err != nil {
-		return fmt.Errorf("delete the stack's files: %w", err)
-	}
-	return nil
 }

@@ -50,24 +50,15 @@ func (t *Timeline) Since(from int) []control.Event {
 	return append([]control.Event{}, t.events[from:]...)
 }
 
-// Find returns the last event that match accepts.
-func (t *Timeline) Find(accept func(control.Event) bool) (control.Event, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for i := len(t.events) - 1; i >= 0; i-- {
-		if accept(t.events[i]) {
-			return t.events[i], true
-		}
-	}
-	return control.Event{}, false
-}
-
 // Await blocks until match.Count events match and returns all that do. When ctx ends first, the error lists the last
 // events that are there instead.
 func (t *Timeline) Await(ctx context.Context, match control.Match) ([]control.Event, error) {
 	want := max(match.Count, 1)
+	next := max(match.From, 0)
+	var found []control.Event
 	for {
-		found, changed := t.collect(match)
+		more, end, changed := t.collect(match, next)
+		found, next = append(found, more...), end
 		if len(found) >= want {
 			return found, nil
 		}
@@ -80,12 +71,12 @@ func (t *Timeline) Await(ctx context.Context, match control.Match) ([]control.Ev
 	}
 }
 
-// collect returns the events that match and the channel that the next append closes.
-func (t *Timeline) collect(match control.Match) ([]control.Event, <-chan struct{}) {
+// collect returns the events from index from on that match, the index behind the last one, and the channel that the next
+// append closes.
+func (t *Timeline) collect(match control.Match, from int) (found []control.Event, end int, changed <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var found []control.Event
-	for _, event := range t.events[min(max(match.From, 0), len(t.events)):] {
+	for _, event := range t.events[min(from, len(t.events)):] {
 		if Matches(event, match) {
 			found = append(found, event)
 		}
@@ -93,7 +84,7 @@ func (t *Timeline) collect(match control.Match) ([]control.Event, <-chan struct{
 	if t.changed == nil {
 		t.changed = make(chan struct{})
 	}
-	return found, t.changed
+	return found, max(from, len(t.events)), t.changed
 }
 
 func (t *Timeline) describe(from int) string {

@@ -32,6 +32,7 @@ type Homeserver struct {
 	MSC4190    bool     // lets appservices make devices
 	ToDevice   bool     // pushes messages to devices (msc2409_to_device_messages_enabled)
 	KeyCounts  bool     // pushes key counts (msc3202_transaction_extensions)
+	Signed     bool     // every user has cross-signing keys
 
 	URL string
 
@@ -121,6 +122,7 @@ func (hs *Homeserver) Handler() http.Handler {
 	mux.HandleFunc("GET /_matrix/client/v3/account/whoami", hs.as(hs.whoami))
 	mux.HandleFunc("POST /_matrix/client/v3/register", hs.as(hs.register))
 	mux.HandleFunc("POST /_matrix/client/v1/appservice/{id}/ping", hs.as(hs.ping))
+	mux.HandleFunc("POST /_matrix/client/v3/keys/query", hs.as(hs.queryKeys))
 	mux.HandleFunc("GET /_matrix/client/v3/devices", hs.as(hs.listDevices))
 	mux.HandleFunc("PUT /_matrix/client/v3/devices/{device}", hs.as(hs.changeDevice))
 	mux.HandleFunc("DELETE /_matrix/client/v3/devices/{device}", hs.as(hs.changeDevice))
@@ -210,6 +212,20 @@ func (hs *Homeserver) ping(w http.ResponseWriter, r *http.Request, registration 
 	default:
 		hs.write(w, 200, map[string]int{"duration_ms": 7})
 	}
+}
+
+func (hs *Homeserver) queryKeys(w http.ResponseWriter, r *http.Request, _ *appservice.Registration) {
+	var body struct {
+		Users map[string]any `json:"device_keys"`
+	}
+	hs.read(r, &body)
+	masters := map[string]any{}
+	for user := range body.Users {
+		if hs.Signed {
+			masters[user] = map[string]any{"user_id": user, "usage": []string{"master"}, "keys": map[string]string{"ed25519:A": "A"}}
+		}
+	}
+	hs.write(w, 200, map[string]any{"master_keys": masters})
 }
 
 func (hs *Homeserver) listDevices(w http.ResponseWriter, _ *http.Request, _ *appservice.Registration) {

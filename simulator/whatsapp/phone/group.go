@@ -132,7 +132,7 @@ func (p *Phone) ChangeMembers(ctx context.Context, group types.JID, change strin
 	return p.setGroup(ctx, group, waBinary.Node{Tag: change, Content: p.participants(members)})
 }
 
-// SetSubject and SetTopic change a group's name and description.
+// SetSubject changes a group's name.
 func (p *Phone) SetSubject(ctx context.Context, group types.JID, subject string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 // is guarded by the phone's lock.
 type history struct {
 	chats map[types.JID][]*remembered
+	byID  map[string]*remembered
 }
 
 // remembered is a message with the reactions to it.
@@ -28,7 +29,7 @@ type reaction struct {
 }
 
 func newHistory() *history {
-	return &history{chats: make(map[types.JID][]*remembered)}
+	return &history{chats: make(map[types.JID][]*remembered), byID: make(map[string]*remembered)}
 }
 
 // note takes in one message, sent or received, in the order of arrival.
@@ -45,12 +46,11 @@ func (h *history) note(m Message) {
 		h.change(m, protocol)
 		return
 	}
-	for _, known := range h.chats[m.Chat] {
-		if known.ID == m.ID {
-			return
-		}
+	if _, known := h.byID[m.ID]; known {
+		return
 	}
-	h.chats[m.Chat] = append(h.chats[m.Chat], &remembered{Message: m, reactions: make(map[types.JID]reaction)})
+	h.byID[m.ID] = &remembered{Message: m, reactions: make(map[types.JID]reaction)}
+	h.chats[m.Chat] = append(h.chats[m.Chat], h.byID[m.ID])
 }
 
 func (h *history) react(m Message, r *waE2E.ReactionMessage) {
@@ -74,20 +74,15 @@ func (h *history) change(m Message, protocol *waE2E.ProtocolMessage) {
 			target.Content = proto.CloneOf(protocol.GetEditedMessage())
 		}
 	case protocol.Type != nil && protocol.GetType() == waE2E.ProtocolMessage_REVOKE:
+		delete(h.byID, id)
 		h.chats[m.Chat] = slices.DeleteFunc(h.chats[m.Chat], func(r *remembered) bool { return r.ID == id })
 	}
 }
 
 // find looks a message up by id, in any chat.
 func (h *history) find(id string) (*remembered, bool) {
-	for _, messages := range h.chats {
-		for _, m := range messages {
-			if m.ID == id {
-				return m, true
-			}
-		}
-	}
-	return nil, false
+	m, ok := h.byID[id]
+	return m, ok
 }
 
 // newest returns the messages of a chat, newest first.

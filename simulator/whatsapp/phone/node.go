@@ -40,14 +40,6 @@ func attrJID(n waBinary.Node, key string) types.JID {
 	return types.EmptyJID
 }
 
-func attrInt(n waBinary.Node, key string) int {
-	i, err := strconv.Atoi(attr(n, key))
-	if err != nil {
-		return 0
-	}
-	return i
-}
-
 // attrTime reads Unix seconds; anything else is the zero time.
 func attrTime(n waBinary.Node, key string) time.Time {
 	sec, err := strconv.ParseInt(attr(n, key), 10, 64)

@@ -134,7 +134,7 @@ func (p *Phone) Close() {
 	p.link.SetOnline(false)
 }
 
-// PN is the account's phone-number JID, LID its hidden one.
+// PN is the account's phone-number JID.
 func (p *Phone) PN() types.JID { return p.pn }
 
 // LID is the account's hidden JID.
@@ -185,7 +185,7 @@ func (p *Phone) Unlink(device int) error {
 	return nil
 }
 
-// SetAbout changes the account's about text, SetPicture its picture; nil removes it.
+// SetAbout changes the account's about text.
 func (p *Phone) SetAbout(text string) error { return p.link.SetAbout(text) }
 
 // SetPicture changes the account's picture and returns its id; nil removes it.

@@ -11,18 +11,20 @@ import (
 	"crosschat/simulator/whatsapp/stanza"
 )
 
-// admit decides what a connection is after its handshake: a login, a registration, or nothing. The caller holds the lock.
-func (c *conn) admit(peer *noise.Peer) bool {
+// admit decides what a connection is after its handshake: a login, a registration, or nothing and to be closed. The caller
+// holds the lock.
+func (c *conn) admit(peer *noise.Peer) {
 	switch {
 	case c.s.closed:
-		return false
+		c.abort()
+	case c.s.closeAt("close_before", "client_finish", nil):
+		c.abort()
 	case peer.Payload.Username != nil:
 		c.login(peer)
-		return true
-	case peer.Payload.GetDevicePairingData() != nil:
-		return c.register(peer)
+	case peer.Payload.GetDevicePairingData() == nil:
+		c.abort()
 	default:
-		return false
+		c.register(peer)
 	}
 }
 

@@ -131,7 +131,7 @@ func TestStreamErrors(t *testing.T) {
 	from := a.seen()
 	mustFault(t, s, Fault{Kind: "stream_error", Args: map[string]string{"code": "503"}})
 	_, from = await(t, a, from, any1[*events.Disconnected])
-	_, from = await(t, a, from, any1[*events.Connected])
+	await(t, a, from, any1[*events.Connected])
 	await(t, a, from, any1[*events.OfflineSyncCompleted])
 	mustFault(t, s, Fault{Kind: "stream_error", Args: map[string]string{"code": "499"}})
 	odd, _ := await(t, a, from, any1[*events.StreamError])

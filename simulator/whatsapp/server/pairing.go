@@ -40,12 +40,14 @@ type Pairing struct {
 	code    *CodeRequest
 }
 
-// register takes a companion's registration and sends it the refs of its QR codes. The caller holds the lock.
-func (c *conn) register(peer *noise.Peer) bool {
+// register takes a companion's registration and sends it the refs of its QR codes; a registration with wrong keys is
+// closed. The caller holds the lock.
+func (c *conn) register(peer *noise.Peer) {
 	registration, err := parseRegistration(peer.Payload.GetDevicePairingData())
 	if err != nil {
 		c.s.note(nil, "registration refused: "+err.Error())
-		return false
+		c.abort()
+		return
 	}
 	registration.NoiseKey = peer.Static
 	p := &Pairing{Registration: registration, s: c.s, c: c, shown: c.s.newID(), answer: make(chan stanza.Node, 1)}
@@ -62,7 +64,6 @@ func (c *conn) register(peer *noise.Peer) bool {
 	}, stanza.New("pair-device", nil, refs))})
 	p.timer = time.AfterFunc(c.s.cfg.PairTimeout, p.expire)
 	c.s.wake()
-	return true
 }
 
 func newRef() string {

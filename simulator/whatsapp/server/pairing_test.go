@@ -187,6 +187,7 @@ func TestWrongSecretIsRefusedByTheClient(t *testing.T) {
 }
 
 func TestRegistrationRefused(t *testing.T) {
+	skipLibraryRace(t)
 	s := mustServe(t, Config{})
 	good, _ := mustKeys(t, 0)
 	for name, spoil := range map[string]func(*waWa6.ClientPayload){

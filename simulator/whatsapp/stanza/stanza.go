@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
+	"go.mau.fi/whatsmeow/binary/token"
 	"go.mau.fi/whatsmeow/types"
 )
 
@@ -28,9 +29,12 @@ type (
 // ErrMalformed says that bytes are no node, or that a node can't be written.
 var ErrMalformed = errors.New("malformed node")
 
-// maxPlain is the most that a decrypted frame may hold once unpacked. It is far beyond what clients send, and small enough
-// that nothing nested within it exhausts the decoder's stack.
-const maxPlain = 4 << 20
+// What a decrypted frame may hold once unpacked, far beyond what clients send. The decoder recurses, so a frame may have no
+// more bytes that begin a list than the stack has room for; ciphertext of maxPlain random bytes has half as many.
+const (
+	maxPlain = 4 << 20
+	maxLists = 1 << 16
+)
 
 const flagCompressed = 2
 
@@ -59,6 +63,9 @@ func Decode(plain []byte) (n Node, err error) {
 		if body, err = inflate(body); err != nil {
 			return Node{}, err
 		}
+	}
+	if lists := bytes.Count(body, []byte{token.List8}) + bytes.Count(body, []byte{token.List16}); lists > maxLists {
+		return Node{}, fmt.Errorf("%w: %d lists", ErrMalformed, lists)
 	}
 	decoded, err := waBinary.Unmarshal(body)
 	if err != nil {

@@ -69,12 +69,17 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 func TestDecodeSurvivesNesting(t *testing.T) {
-	data := []byte{0}
-	for len(data) < maxPlain-10 {
-		data = append(data, 248, 2, 19, 248, 1)
-	}
-	if _, err := Decode(data); !errors.Is(err, ErrMalformed) {
-		t.Errorf("error %v, want %v", err, ErrMalformed)
+	for _, levels := range []int{1000, maxLists / 2, maxPlain / 5} {
+		data := []byte{0}
+		for range levels {
+			data = append(data, 248, 2, 19, 248, 1)
+		}
+		if _, err := Decode(data); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%d levels: error %v, want %v", levels, err, ErrMalformed)
+		}
+		if n, err := Decode(append(data, 248, 1, 19)); err == nil {
+			Render(n)
+		}
 	}
 }
 
