@@ -51,6 +51,7 @@ func loginRelog(s *stage) {
 	portal := s.portal(anna)
 	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, first)
 	s.must(err)
+	s.settled(portal)
 
 	// Once with the old session still there, once after it was ended.
 	want := []string{first}
@@ -96,6 +97,7 @@ func logoutLocal(s *stage) {
 	portal := s.portal(anna)
 	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
 	s.must(err)
+	s.settled(portal)
 	db := s.openDatabase()
 	held, err := s.side.leftovers(s.ctx, db, s.me.Person)
 	s.must(err)
@@ -140,6 +142,7 @@ func logoutRemote(s *stage) {
 	portal := s.portal(anna)
 	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
 	s.must(err)
+	s.settled(portal)
 
 	from := s.bot.Mark()
 	logged, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)

@@ -175,6 +175,19 @@ func (s *stage) portal(p *person) *lab.Room {
 	return room
 }
 
+// settled waits until the bridge has done with making a portal: last it puts the room into the login's space, and that
+// fails if the login is gone by then. No person is that quick.
+func (s *stage) settled(portal *lab.Room) {
+	s.Helper()
+	s.await("the portal to be in the user's space", func(ctx context.Context) error {
+		in, err := portal.InSpace(ctx)
+		if err == nil && !in {
+			err = fmt.Errorf("no space of %s has %s", s.user.ID, portal.ID)
+		}
+		return err
+	})
+}
+
 // mustBeEncrypted fails if an event of a portal came in the clear although the setting encrypts.
 func (s *stage) mustBeEncrypted(evt *event.Event) {
 	s.Helper()

@@ -124,8 +124,12 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 	}
 	c.ended.Store(true)
 	c.Disconnect()
-	if c.wa != nil {
-		c.forgetDevice(ctx)
+	if c.wa == nil {
+		return
+	}
+	// By the client's own handle on the device, so that nothing of the library stores it again.
+	if err := c.wa.Store.Delete(context.WithoutCancel(ctx)); err != nil {
+		c.log.Error().Err(err).Msg("Could not delete the device's keys")
 	}
 }
 
@@ -139,15 +143,6 @@ func (c *Client) unlink(ctx context.Context) error {
 		return fmt.Errorf("wait for connection: %w", err)
 	}
 	return c.wa.Logout(ctx)
-}
-
-// forgetDevice deletes the device and with it every secret of the login. It must not outlast the login, so it is done
-// even if the caller has given up. whatsmeow deletes it too in most cases, at a time of its own.
-func (c *Client) forgetDevice(ctx context.Context) {
-	device := &store.Device{ID: &c.device}
-	if err := c.network.db.WhatsAppStore().DeleteDevice(context.WithoutCancel(ctx), device); err != nil {
-		c.log.Error().Err(err).Msg("Could not delete the device's keys")
-	}
 }
 
 // IsThisUser implements bridgev2.NetworkAPI.

@@ -221,12 +221,16 @@ func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeState
 	c.report(report)
 }
 
-// onLoggedOut is the end of this link, decided by the phone or the server. The keys have become worthless and go.
+// onLoggedOut is the end of this link, decided by the phone or the server. The keys have become worthless; whatsmeow
+// deletes them, but only tries, and in a goroutine of its own.
 func (c *Client) onLoggedOut(evt *events.LoggedOut) {
 	c.online.set(false)
 	c.ended.Store(true)
 	c.log.Info().Stringer("reason", evt.Reason).Msg("WhatsApp has ended the login")
-	c.forgetDevice(context.WithoutCancel(c.ctx))
+	device := &store.Device{ID: &c.device}
+	if err := c.network.db.WhatsAppStore().DeleteDevice(context.WithoutCancel(c.ctx), device); err != nil {
+		c.log.Error().Err(err).Msg("Could not delete the device's keys")
+	}
 	why := errorLoggedOut
 	switch evt.Reason {
 	case events.ConnectFailureMainDeviceGone:

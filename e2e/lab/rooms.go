@@ -89,6 +89,24 @@ func (u *User) describeRooms(ctx context.Context) string {
 	return b.String()
 }
 
+// InSpace says whether one of the spaces that the user is in lists the room.
+func (r *Room) InSpace(ctx context.Context) (bool, error) {
+	resp, err := r.User.Client.JoinedRooms(ctx)
+	if err != nil {
+		return false, fmt.Errorf("list rooms of %s: %w", r.User.ID, err)
+	}
+	for _, roomID := range resp.JoinedRooms {
+		var child event.SpaceChildEventContent
+		err = r.User.Client.StateEvent(ctx, roomID, event.StateSpaceChild, r.ID.String(), &child)
+		if err == nil && len(child.Via) > 0 {
+			return true, nil
+		} else if err != nil && !errors.Is(err, mautrix.MNotFound) {
+			return false, fmt.Errorf("look for %s in %s: %w", r.ID, roomID, err)
+		}
+	}
+	return false, nil
+}
+
 // Member is somebody in a room, with name and avatar as the room shows them.
 type Member struct {
 	Name   string

@@ -107,8 +107,9 @@ func (h *Handler) upload(w http.ResponseWriter, r *http.Request, kind, token str
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	// Clients differ in whether they pad the token.
 	sum := sha256.Sum256(data)
-	if token != base64.URLEncoding.EncodeToString(sum[:]) {
+	if strings.TrimRight(token, "=") != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}

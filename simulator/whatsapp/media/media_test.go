@@ -56,6 +56,7 @@ func TestUpload(t *testing.T) {
 		{"wrong auth", "/mms/image/" + tokenOf(data) + "?auth=bad", 401},
 		{"wrong hash", "/mms/image/" + tokenOf([]byte("other")) + "?auth=good", 400},
 		{"no kind", "/mms/" + tokenOf(data) + "?auth=good", 404},
+		{"without padding", "/mms/image/" + strings.TrimRight(tokenOf(data), "=") + "?auth=good", 200},
 		{"good", "/mms/image/" + tokenOf(data) + "?auth=good", 200},
 	} {
 		status, body, err := mustDo(t, http.MethodPost, server.URL+test.path, data)
