@@ -45,7 +45,6 @@ type Matrix struct {
 	bridge *bridgev2.Bridge
 
 	lock     sync.Mutex
-	changed  *sync.Cond
 	calls    []Call
 	states   []status.BridgeState
 	statuses []bridgev2.MessageStatus
@@ -55,9 +54,7 @@ type Matrix struct {
 
 // New makes an empty Matrix.
 func New() *Matrix {
-	m := &Matrix{members: make(map[id.RoomID][]id.UserID)}
-	m.changed = sync.NewCond(&m.lock)
-	return m
+	return &Matrix{members: make(map[id.RoomID][]id.UserID)}
 }
 
 // Calls are all calls so far of one operation, or all of them if op is empty.
@@ -81,45 +78,21 @@ func (m *Matrix) Statuses() []bridgev2.MessageStatus {
 	return slices.Clone(m.statuses)
 }
 
-// Await blocks until done is true, looking again after each call, or the deadline passes; then its error says what there
-// is instead.
+// Await blocks until done is true, looking again and again, or the deadline passes; then its error says what there is
+// instead.
 func (m *Matrix) Await(deadline time.Duration, what string, done func() bool) error {
-	expired := false
-	timer := time.AfterFunc(deadline, func() {
-		m.lock.Lock()
-		defer m.lock.Unlock()
-		expired = true
-		m.changed.Broadcast()
-	})
-	defer timer.Stop()
-	for {
-		seen := m.seen()
-		if done() {
-			return nil
-		}
-		m.lock.Lock()
-		for !expired && m.unlockedSeen() == seen {
-			m.changed.Wait()
-		}
-		late := expired
-		m.lock.Unlock()
-		if late && !done() {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	late := time.After(deadline)
+	for !done() {
+		select {
+		case <-look.C:
+		case <-late:
 			return fmt.Errorf("still not after %s: %s; calls: %+v; bridge states: %+v; statuses: %+v",
 				deadline, what, m.Calls(""), m.States(), m.Statuses())
-		} else if late {
-			return nil
 		}
 	}
-}
-
-func (m *Matrix) seen() int {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	return m.unlockedSeen()
-}
-
-func (m *Matrix) unlockedSeen() int {
-	return len(m.calls) + len(m.states) + len(m.statuses)
+	return nil
 }
 
 func (m *Matrix) record(ctx context.Context, call Call) (id.EventID, error) {
@@ -133,7 +106,6 @@ func (m *Matrix) record(ctx context.Context, call Call) (id.EventID, error) {
 	m.serial++
 	call.EventID = id.EventID(fmt.Sprintf("$event-%d", m.serial))
 	m.calls = append(m.calls, call)
-	m.changed.Broadcast()
 	return call.EventID, nil
 }
 
@@ -192,7 +164,6 @@ func (m *Matrix) SendBridgeStatus(_ context.Context, state *status.BridgeState) 
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.states = append(m.states, *state)
-	m.changed.Broadcast()
 	return nil
 }
 
@@ -201,7 +172,6 @@ func (m *Matrix) SendMessageStatus(_ context.Context, status *bridgev2.MessageSt
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	m.statuses = append(m.statuses, *status)
-	m.changed.Broadcast()
 }
 
 // GetPowerLevels implements bridgev2.MatrixConnector.
