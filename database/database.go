@@ -9,11 +9,15 @@ import (
 	"go.mau.fi/whatsmeow/store/sqlstore"
 	whatsappupgrades "go.mau.fi/whatsmeow/store/sqlstore/upgrades"
 	waLog "go.mau.fi/whatsmeow/util/log"
+
+	"crosschat/database/upgrades"
 )
 
-// Database is what we keep beside bridgev2's tables: today whatsmeow's store, as a child of the bridge's database with
-// a version table of its own.
+// Database is what we keep beside bridgev2's tables: tables of our own and whatsmeow's store, each as a child of the
+// bridge's database with a version table of its own.
 type Database struct {
+	own           *dbutil.Database
+	ledger        *Ledger
 	whatsApp      *dbutil.Database
 	whatsAppStore *sqlstore.Container
 }
@@ -26,14 +30,20 @@ type Schema struct {
 
 // Schemas are the sets of tables that New adds to bridgev2's own, for whoever checks a database before it is opened.
 func Schemas() []Schema {
-	return []Schema{{VersionTable: "whatsmeow_version", Upgrades: whatsappupgrades.Table}}
+	return []Schema{
+		{VersionTable: upgrades.VersionTable, Upgrades: upgrades.Table},
+		{VersionTable: "whatsmeow_version", Upgrades: whatsappupgrades.Table},
+	}
 }
 
 // New puts our tables beside bridgev2's in db. Nothing is read or written before Upgrade.
 func New(db *dbutil.Database, log zerolog.Logger) *Database {
 	storeLog := log.With().Str("db_section", "whatsmeow").Logger()
+	own := db.Child(upgrades.VersionTable, upgrades.Table, dbutil.ZeroLogger(log.With().Str("db_section", "crosschat").Logger()))
 	whatsApp := db.Child("whatsmeow_version", whatsappupgrades.Table, dbutil.ZeroLogger(storeLog))
 	return &Database{
+		own:           own,
+		ledger:        &Ledger{own},
 		whatsApp:      whatsApp,
 		whatsAppStore: sqlstore.NewWithWrappedDB(whatsApp, waLog.Zerolog(storeLog)),
 	}
@@ -41,10 +51,18 @@ func New(db *dbutil.Database, log zerolog.Logger) *Database {
 
 // Upgrade brings our tables to the version of this program. It fails if they are newer.
 func (d *Database) Upgrade(ctx context.Context) error {
+	if err := d.own.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade our own tables: %w", err)
+	}
 	if err := d.whatsAppStore.Upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade whatsmeow's tables: %w", err)
 	}
 	return nil
+}
+
+// Ledger holds what is on its way.
+func (d *Database) Ledger() *Ledger {
+	return d.ledger
 }
 
 // WhatsAppStore holds the devices of all WhatsApp logins: their keys, sessions and app state.

@@ -18,8 +18,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
 )
 
-// Run runs the bridge until it is told to stop: mxmain ends the process itself then. Run returns only
-// when the bridge may not start, with the exit code, after it has said why.
+// Run runs the bridge until it is told to stop, or returns the exit code when the bridge may not start, after it has
+// said why.
 //
 // mxmain would find most of these faults itself, but one after another, between log lines, and some
 // only once it has changed the database or the homeserver.
@@ -50,9 +50,20 @@ func (p *Program) Run(args []string) int {
 			return code
 		}
 		p.Bridge.PostInit = func() { p.awaitHomeserver(ctx, flags.ignoreOutdate) }
-		p.Bridge.Run()
+		return p.serve()
 	}
 	return exitOK
+}
+
+// serve is mxmain's Run with our log writers.
+func (p *Program) serve() int {
+	p.Bridge.PreInit()
+	quietWriters(&p.Bridge.Config.Logging)
+	p.Bridge.Init()
+	p.Bridge.Start()
+	code := p.Bridge.WaitForInterrupt()
+	p.Bridge.Stop()
+	return code
 }
 
 // stopOnSignal ends the process well when it is told to stop at any time. mxmain listens to signals

@@ -71,6 +71,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 		return c, nil
 	}
 	c.device = device.GetJID()
+	guardSessions(device)
 	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
 	n.transport.apply(c.wa)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next

@@ -85,6 +85,7 @@ func (n *Network) Start(ctx context.Context) (err error) {
 		return fmt.Errorf("set up whatsmeow: %w", err)
 	}
 	log := n.log()
+	waglobals.RouteSignalLog(log)
 	if n.simulation != (Simulation{}) {
 		log.Warn().Str("address", n.simulation.Address).
 			Msg("WHATSAPP IS SIMULATED: nothing reaches the real network. Empty the config section simulation to end this")

@@ -84,7 +84,9 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 			return time.Time{}, sendError(fmt.Errorf("wait for connection: %w", err), tried)
 		}
 		tried = true
-		resp, err := c.wa.SendMessage(ctx, chat, msg, whatsmeow.SendRequestExtra{ID: waID})
+		marked, release := withEncryption(ctx)
+		resp, err := c.wa.SendMessage(marked, chat, msg, whatsmeow.SendRequestExtra{ID: waID})
+		release()
 		if err == nil {
 			return resp.Timestamp, nil
 		}

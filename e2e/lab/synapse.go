@@ -110,7 +110,7 @@ func (s synapse) setup(ctx context.Context, say Progress) error {
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C")
 	return runLogged(cmd, func(line string) {
 		// debootstrap and apt say hundreds of lines; these show that it goes on.
-		for _, start := range []string{"I: Retrieving Packages", "I: Extracting", "I: Base system", "Fetched ", "Setting up matrix-synapse"} {
+		for _, start := range []string{"I: Retrieving Packages", "I: Base system", "Fetched ", "Setting up matrix-synapse"} {
 			if strings.HasPrefix(line, start) {
 				say.say("  %s", line)
 			}

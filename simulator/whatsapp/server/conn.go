@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -23,6 +24,7 @@ type conn struct {
 	cancel context.CancelFunc
 	gone   chan struct{} // closed when reading ended
 	since  time.Time     // end of the handshake
+	ended  atomic.Bool   // nothing more may be sent
 
 	dev     *device  // after login
 	pairing *Pairing // before, on a registration connection
@@ -46,14 +48,22 @@ func (m messages) Write(ctx context.Context, data []byte) error {
 }
 
 // push implements endpoint.
-func (c *conn) push(it item) { c.out.push(it) }
+func (c *conn) push(it item) {
+	if !c.ended.Load() {
+		c.out.push(it)
+	}
+}
 
 // blindSpot is how long after the handshake a client does not notice that its connection is gone: whatsmeow learns of a close
 // through a handler that it sets only after it sent its last handshake message.
 const blindSpot = 100 * time.Millisecond
 
 // abort implements endpoint.
-func (c *conn) abort() { time.AfterFunc(time.Until(c.since.Add(blindSpot)), c.cancel) }
+func (c *conn) abort() {
+	c.ended.Store(true)
+	c.out.clear()
+	time.AfterFunc(time.Until(c.since.Add(blindSpot)), c.cancel)
+}
 
 // serveChat accepts a client and stays until it is gone.
 func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
@@ -239,7 +249,7 @@ func (c *conn) recordOut(data string) {
 // finish gives the client time to close by itself: clients lose what they were about to do when the socket dies right after
 // the stanza that told them (sections 4.2 and 16).
 func (c *conn) finish(wait time.Duration) {
-	defer c.cancel()
+	defer c.abort()
 	if wait <= 0 {
 		return
 	}

@@ -37,7 +37,7 @@ var faultKinds = map[string]string{
 	"ignore":      "in: the stanza is neither handled nor answered",
 	"withhold":    "in: the stanza is handled, its direct answer (ack or iq reply) is not sent",
 	"ack_error":   "in: a message is not routed, its ack carries Args error (default 479)",
-	"iq_error":    "in: an iq is not handled but answered with Args code (default 500), text",
+	"iq_error":    "in: an iq is not handled but answered with Args code (default 500), text; without Person unpaired ones too",
 	"drop":        "out: not sent now; what queues comes again at the next login",
 	"lose":        "out: not sent and never again",
 	"duplicate":   "out: sent twice",

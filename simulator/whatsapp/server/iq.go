@@ -81,8 +81,7 @@ func (s *Server) onIQ(d *device, n stanza.Node, reply replyFunc) {
 		return
 	}
 	if args, hit := s.faults.strike("iq_error", subjectOf(d, n)); hit {
-		code := argInt(args, "code", 500)
-		reply(failed(n, &iqError{code, argText(args, "text", iqTexts[code])}))
+		reply(failed(n, faultError(args)))
 		return
 	}
 	r := &request{s: s, dev: d, node: n}
@@ -105,6 +104,11 @@ func (s *Server) onIQ(d *device, n stanza.Node, reply replyFunc) {
 	if r.after != nil {
 		r.after()
 	}
+}
+
+func faultError(args map[string]string) *iqError {
+	code := argInt(args, "code", 500)
+	return &iqError{code, argText(args, "text", iqTexts[code])}
 }
 
 // result answers an iq; from is whom it was addressed to.

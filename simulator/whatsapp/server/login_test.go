@@ -147,6 +147,7 @@ func TestKeepAlive(t *testing.T) {
 	old := whatsmeow.KeepAliveResponseDeadline
 	whatsmeow.KeepAliveResponseDeadline = 300 * time.Millisecond
 	defer func() { whatsmeow.KeepAliveResponseDeadline = old }()
+	//lint:ignore SA1019 there is no other way to send a keepalive at once
 	inside := a.DangerousInternals()
 	if ok, _ := inside.SendKeepAlive(t.Context()); !ok {
 		t.Error("keepalive was not answered")

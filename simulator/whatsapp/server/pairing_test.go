@@ -235,6 +235,10 @@ func TestPairCodeRequests(t *testing.T) {
 	if err := ask("19990000000", "Chrome (Linux)"); !errors.Is(err, whatsmeow.ErrIQNotFound) {
 		t.Errorf("unknown number: %v, want %v", err, whatsmeow.ErrIQNotFound)
 	}
+	mustFault(t, s, Fault{Kind: "iq_error", Stanza: "iq/md", Args: map[string]string{"code": "429"}})
+	if err := ask(alice.Account().Phone, "Chrome (Linux)"); !errors.Is(err, whatsmeow.ErrIQRateOverLimit) {
+		t.Errorf("with a fault: %v, want %v", err, whatsmeow.ErrIQRateOverLimit)
+	}
 	if err := ask(alice.Account().Phone, "Chrome"); !errors.Is(err, whatsmeow.ErrIQBadRequest) {
 		t.Errorf("bad display name: %v, want %v", err, whatsmeow.ErrIQBadRequest)
 	}

@@ -93,7 +93,8 @@ func (s *Server) onChatState(d *device, n stanza.Node, _ replyFunc) {
 	}
 	attrs := stanza.Attrs{"from": d.user.jid(to.Server)}
 	alternate(attrs, "sender", d.user, to.Server)
+	state := stanza.New("chatstate", attrs, children[0])
 	for _, other := range u.sorted() {
-		s.deliver(other, stanza.New("chatstate", attrs, children[0]))
+		s.deliver(other, state)
 	}
 }

@@ -1,0 +1,116 @@
+package whatsapp
+
+import (
+	"context"
+	"sync"
+
+	"go.mau.fi/whatsmeow/store"
+)
+
+// A Signal session changes with each message, in either direction. whatsmeow reads a session, encrypts or decrypts, and
+// writes it back; if it does both at once, one change is lost, and what was sent with the lost state can't be decrypted
+// and comes late and out of order, by way of a retry. sessionLock keeps the two apart. It does not cover what whatsmeow
+// encrypts of its own accord (answers to retries, requests to the phone), which is rare.
+type sessionLock struct {
+	held chan struct{} // holds one element while locked, so that waiting can end with a context
+}
+
+// guardSessions puts the lock into a device's stores.
+func guardSessions(device *store.Device) {
+	lock := sessionLock{held: make(chan struct{}, 1)}
+	device.Sessions = guardedSessions{device.Sessions, lock}
+	device.EventBuffer = guardedBuffer{device.EventBuffer, lock}
+}
+
+func (l sessionLock) lock(ctx context.Context) error {
+	select {
+	case l.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l sessionLock) unlock() {
+	<-l.held
+}
+
+// encryption is one call of SendMessage, which locks the sessions for the part in which it encrypts. It travels in the
+// call's context: the library has no other way to tell its stores which call they serve.
+type encryption struct {
+	lock   sync.Mutex
+	unlock func() // nil while the sessions are not locked
+}
+
+type encryptionKey struct{}
+
+// withEncryption marks a context for one call of SendMessage; after the call release must be called.
+func withEncryption(ctx context.Context) (marked context.Context, release func()) {
+	e := &encryption{}
+	return context.WithValue(ctx, encryptionKey{}, e), e.release
+}
+
+func encryptionIn(ctx context.Context) *encryption {
+	e, _ := ctx.Value(encryptionKey{}).(*encryption)
+	return e
+}
+
+func (e *encryption) acquire(ctx context.Context, l sessionLock) error {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	if e.unlock != nil {
+		return nil
+	}
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	e.unlock = l.unlock
+	return nil
+}
+
+// release may be called any number of times.
+func (e *encryption) release() {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	if e.unlock != nil {
+		e.unlock()
+		e.unlock = nil
+	}
+}
+
+type guardedSessions struct {
+	store.SessionStore
+	lock sessionLock
+}
+
+// GetManySessions implements store.SessionStore: encryption begins with it.
+func (g guardedSessions) GetManySessions(ctx context.Context, addresses []string) (map[string][]byte, error) {
+	if e := encryptionIn(ctx); e != nil {
+		if err := e.acquire(ctx, g.lock); err != nil {
+			return nil, err
+		}
+	}
+	return g.SessionStore.GetManySessions(ctx, addresses)
+}
+
+// PutManySessions implements store.SessionStore: encryption ends with it.
+func (g guardedSessions) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
+	if e := encryptionIn(ctx); e != nil {
+		defer e.release()
+	}
+	return g.SessionStore.PutManySessions(ctx, sessions)
+}
+
+type guardedBuffer struct {
+	store.EventBuffer
+	lock sessionLock
+}
+
+// DoDecryptionTxn implements store.EventBuffer: all decryption happens in it.
+func (g guardedBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	if err := g.lock.lock(ctx); err != nil {
+		return err
+	}
+	defer g.lock.unlock()
+	return g.EventBuffer.DoDecryptionTxn(ctx, decrypt)
+}

@@ -1,0 +1,117 @@
+package whatsapp
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"go.mau.fi/whatsmeow/store"
+)
+
+// openBuffer decrypts without a database.
+type openBuffer struct {
+	store.EventBuffer
+}
+
+func (openBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	return decrypt(ctx)
+}
+
+func guardedDevice() *store.Device {
+	device := &store.Device{Sessions: &store.NoopStore{}, EventBuffer: openBuffer{}}
+	guardSessions(device)
+	return device
+}
+
+// TestDecryptionWaitsForEncryption: between the reading of sessions and their writing nothing else changes them.
+func TestDecryptionWaitsForEncryption(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(ctx context.Context, device *store.Device, release func()) error
+	}{
+		{"that stores", func(ctx context.Context, device *store.Device, _ func()) error {
+			return device.Sessions.PutManySessions(ctx, nil)
+		}},
+		{"that fails", func(_ context.Context, _ *store.Device, release func()) error {
+			release()
+			return nil
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				device := guardedDevice()
+				ctx, release := withEncryption(t.Context())
+				defer release()
+				if _, err := device.Sessions.GetManySessions(ctx, nil); err != nil {
+					t.Fatal(err)
+				}
+				decrypted := make(chan error, 1)
+				go func() {
+					decrypted <- device.EventBuffer.DoDecryptionTxn(t.Context(), func(context.Context) error { return nil })
+				}()
+				synctest.Wait()
+				if len(decrypted) > 0 {
+					t.Fatal("decryption did not wait")
+				}
+				if err := test.end(ctx, device, release); err != nil {
+					t.Fatal(err)
+				}
+				if err := <-decrypted; err != nil {
+					t.Errorf("decryption: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestEncryptionWaitsForDecryption(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		device := guardedDevice()
+		going, finish := make(chan struct{}), make(chan struct{})
+		go func() {
+			_ = device.EventBuffer.DoDecryptionTxn(t.Context(), func(context.Context) error {
+				close(going)
+				<-finish
+				return nil
+			})
+		}()
+		<-going
+		impatient, cancel := context.WithCancel(t.Context())
+		cancel()
+		marked, release := withEncryption(impatient)
+		if _, err := device.Sessions.GetManySessions(marked, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled encryption got error %v", err)
+		}
+		release()
+
+		ctx, release := withEncryption(t.Context())
+		defer release()
+		read := make(chan error, 1)
+		go func() {
+			_, err := device.Sessions.GetManySessions(ctx, nil)
+			read <- err
+		}()
+		synctest.Wait()
+		if len(read) > 0 {
+			t.Error("encryption did not wait")
+		}
+		close(finish)
+		if err := <-read; err != nil {
+			t.Errorf("encryption: %v", err)
+		}
+	})
+}
+
+// TestUnmarkedCallsPass: what the library does of its own accord must not hang.
+func TestUnmarkedCallsPass(t *testing.T) {
+	device := guardedDevice()
+	for range 2 {
+		if _, err := device.Sessions.GetManySessions(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := device.Sessions.PutManySessions(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+}
