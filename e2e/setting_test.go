@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -68,6 +69,7 @@ func announce(why error) {
 type lazyStack struct {
 	t       *testing.T // the owner
 	setting lab.Setting
+	set     map[string]string            // more keys of the bridge's config
 	started func(*testing.T, *lab.Stack) // may be nil
 
 	once  sync.Once
@@ -104,11 +106,13 @@ func (l *lazyStack) start(t *testing.T) {
 	if err = lab.EnsureFFmpeg(ctx, say); err != nil {
 		lab.Notice("voice messages and stickers: %v", err)
 	}
+	// Whether a message is delivered is told to Matrix clients in these events only.
+	set := map[string]string{"matrix.message_status_events": "true"}
+	maps.Copy(set, l.set)
 	begin := time.Now()
 	l.stack, err = lab.StartStack(ctx, lab.StackOptions{
 		Setting: l.setting, Programs: programs, Dir: dir, Progress: say,
-		// Whether a message is delivered is told to Matrix clients in these events only.
-		Set: map[string]string{"matrix.message_status_events": "true"},
+		Set: set,
 	})
 	if err != nil {
 		t.Fatal(err)
