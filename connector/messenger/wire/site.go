@@ -1,0 +1,194 @@
+package wire
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/messenger/wire/page"
+	"crosschat/connector/messenger/wire/web"
+)
+
+// site is one load of the messages page: what the page said, and the counters that begin anew with it. Its fields do not
+// change, so it may be used from any goroutine.
+type site struct {
+	cfg      *Config
+	web      *web.Client
+	info     *page.Info
+	loadedAt time.Time
+	session  string // the web session's id, made by the client
+	initial  *lightspeed.Table
+
+	requests *atomic.Int64 // __req
+	queries  *atomic.Int64 // requestId of Lightspeed queries
+}
+
+// loadSite loads the page and reads it. Errors: *web.StopError, *page.MissingError, ErrNoVersion, *ReloadError, and those
+// of web.Client.
+func loadSite(ctx context.Context, cfg *Config, client *web.Client, cookies *web.Cookies, report reporter) (*site, error) {
+	header := http.Header{}
+	for name, value := range map[string]string{
+		"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8," +
+			"application/signed-exchange;v=b3;q=0.7",
+		"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1",
+		"Upgrade-Insecure-Requests": "1",
+	} {
+		header.Set(name, value)
+	}
+	response, err := client.Page(ctx, web.Request{URL: cfg.Site + "/messages", Header: header})
+	if err != nil {
+		return nil, fmt.Errorf("load messages page: %w", err)
+	}
+	info, err := page.Parse(response.Body)
+	switch {
+	case errors.Is(err, page.ErrLoggedOut):
+		return nil, &web.StopError{Kind: web.LoggedOut}
+	case errors.Is(err, page.ErrCheckpoint):
+		return nil, &web.StopError{Kind: web.Checkpoint, URL: cfg.Site}
+	case err != nil:
+		return nil, fmt.Errorf("read messages page: %w", err)
+	}
+	if info.UserID != "" && info.UserID != cookies.Get("c_user") {
+		return nil, &web.StopError{Kind: web.WrongAccount}
+	}
+	s := &site{cfg: cfg, web: client, info: info, loadedAt: time.Now(), session: newSessionID(),
+		requests: new(atomic.Int64), queries: new(atomic.Int64)}
+	s.requests.Store(1) // the first request is number 2
+	if err = s.complete(ctx); err != nil {
+		return nil, err
+	}
+	if err = s.readInitial(report); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// complete fills what a page may leave out.
+func (s *site) complete(ctx context.Context) error {
+	if err := s.info.Check(); err != nil {
+		return fmt.Errorf("read messages page: %w", err)
+	}
+	for _, field := range []struct {
+		value    *string
+		fallback string
+	}{
+		{&s.info.CometReq, s.cfg.CometReq}, {&s.info.QueryID, s.cfg.LightspeedDocID},
+		{&s.info.SyncParams.Mailbox, s.cfg.DefaultSyncParam}, {&s.info.SyncParams.Contact, s.cfg.DefaultSyncParam},
+		{&s.info.SyncParams.E2EE, s.cfg.DefaultSyncParam},
+	} {
+		if *field.value == "" {
+			*field.value = field.fallback
+		}
+	}
+	if s.info.Version != "" {
+		return nil
+	}
+	return s.findVersion(ctx)
+}
+
+// findVersion looks for the schema version in the page's scripts.
+func (s *site) findVersion(ctx context.Context) error {
+	for _, address := range s.info.Scripts {
+		u, err := url.Parse(address)
+		if err != nil || !web.HostIn(u.Hostname(), s.cfg.ScriptHosts) {
+			continue
+		}
+		response, err := s.web.Do(ctx, web.Request{URL: address, Anonymous: true, Header: http.Header{"Accept": {"*/*"}}})
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			continue // another script may have it
+		}
+		if version := page.FindVersion(response.Body); version != "" {
+			s.info.Version = version
+			return nil
+		}
+	}
+	return ErrNoVersion
+}
+
+// readInitial decodes the payload that the page brought along. One that can't be read is as none: it is asked for then.
+func (s *site) readInitial(report reporter) error {
+	if len(s.info.Initial) == 0 {
+		return nil
+	}
+	data, err := readGraphQL(s.info.Initial)
+	var reload *ReloadError
+	var stop *web.StopError
+	if errors.As(err, &reload) || errors.As(err, &stop) {
+		return fmt.Errorf("read prefetched answer: %w", err)
+	}
+	payload, err := lightspeedPayload(data)
+	if err != nil || payload == "" {
+		return nil
+	}
+	table, unknown, err := lightspeed.Decode([]byte(payload))
+	if err == nil {
+		report("page", unknown)
+		s.initial = table
+	}
+	return nil
+}
+
+// form is what every request to the site carries. Empty values are left out, as browsers do.
+func (s *site) form() url.Values {
+	form := url.Values{}
+	for name, value := range map[string]string{
+		"__user": s.info.UserID, "__a": "1", "__req": strconv.FormatInt(s.requests.Add(1), 36), "__hs": s.info.HasteSession,
+		"dpr": s.info.DPR, "__ccg": s.info.ConnectionClass, "__rev": s.info.SpinR, "__s": s.session, "__hsi": s.info.HSI,
+		"__dyn": s.info.Dyn, "__comet_req": s.info.CometReq, "fb_dtsg": s.info.DTSG, "jazoest": s.info.Jazoest,
+		"lsd": s.info.LSD, "__spin_r": s.info.SpinR, "__spin_b": s.info.SpinB, "__spin_t": s.info.SpinT, "__aaid": "0",
+	} {
+		if value != "" {
+			form.Set(name, value)
+		}
+	}
+	return form
+}
+
+// header is what requests by the page's scripts carry.
+func (s *site) header(referer string) http.Header {
+	header := http.Header{}
+	for name, value := range map[string]string{
+		"Accept": "*/*", "X-Fb-Lsd": s.info.LSD, "Origin": s.cfg.Site, "Referer": s.cfg.Site + referer,
+		"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin",
+	} {
+		header.Set(name, value)
+	}
+	return header
+}
+
+// newSessionID makes an id as the web client makes for itself: three groups of six.
+func newSessionID() string {
+	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
+	raw := make([]byte, 18)
+	_, _ = rand.Read(raw) // never fails
+	var b strings.Builder
+	for i, r := range raw {
+		if i > 0 && i%6 == 0 {
+			b.WriteByte(':')
+		}
+		b.WriteByte(letters[int(r)%len(letters)])
+	}
+	return b.String()
+}
+
+// syncParams chooses the parameters that start a database.
+func (s *site) syncParams(channel int64) string {
+	switch channel {
+	case channelMailbox:
+		return s.info.SyncParams.Mailbox
+	case channelContact:
+		return s.info.SyncParams.Contact
+	}
+	return s.info.SyncParams.E2EE
+}
