@@ -22,6 +22,8 @@ const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 30 * time.Second
 
+	// usualHandling is after how long it is worth to ask whether bridgev2 has given up on an event.
+	usualHandling = 2 * time.Second
 	// handlingLimit is a little more than the five minutes after which bridgev2 goes on without an event.
 	handlingLimit = 6 * time.Minute
 )
@@ -48,17 +50,19 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), "message", string(msg.ID))
 		withTry := meta
 		withTry.MutateContextFunc = try.into
-		err := handle(ctx, login, &simplevent.Message[Message]{
-			EventMeta: withTry, ID: msg.ID, TransactionID: msg.TransactionID, Data: msg,
-			ConvertMessageFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, msg Message) (*bridgev2.ConvertedMessage, error) {
-				converted, err := msg.Convert(ctx, portal, intent)
-				if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
-					try.ignore()
-				} else if err == nil {
-					try.expect(converted)
-				}
-				return converted, err
-			},
+		err := handle(ctx, login, withTry, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			return &simplevent.Message[Message]{
+				EventMeta: meta, ID: msg.ID, TransactionID: msg.TransactionID, Data: msg,
+				ConvertMessageFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, msg Message) (*bridgev2.ConvertedMessage, error) {
+					converted, err := msg.Convert(ctx, portal, intent)
+					if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+						try.ignore()
+					} else if err == nil {
+						try.expect(converted)
+					}
+					return converted, err
+				},
+			}
 		})
 		if err != nil {
 			return err
@@ -75,7 +79,7 @@ func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.Eve
 		try := newAttempt()
 		withTry := meta
 		withTry.MutateContextFunc = try.into
-		if err := handle(ctx, login, make(withTry)); err != nil {
+		if err := handle(ctx, login, withTry, make); err != nil {
 			return err
 		}
 		if _, _, failed := try.outcome(); failed != nil {
@@ -115,27 +119,59 @@ func persist(ctx context.Context, login *bridgev2.UserLogin, kind bridgev2.Remot
 	}
 }
 
-// handle queues an event and blocks until bridgev2 is through with it, however it went.
-func handle(ctx context.Context, login *bridgev2.UserLogin, evt bridgev2.RemoteEvent) error {
-	key := evt.GetPortalKey()
-	if result := login.QueueRemoteEvent(evt); !result.Success {
+// handle makes an event around meta, queues it and blocks until bridgev2 is through with it, however it went.
+func handle(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
+	handled := newSignal()
+	after := meta.PostHandleFunc
+	meta.PostHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
+		if after != nil {
+			after(ctx, portal)
+		}
+		handled.give()
+	}
+	if result := login.QueueRemoteEvent(make(meta)); !result.Success {
 		return awayError{fmt.Errorf("queue event: %w", result.Error)}
 	}
-	// bridgev2 calls back for an event that it handled, but not for one whose room it could not create. It takes a
-	// portal's events one after the other, though, so when it looks at the next one it is through with ours.
-	next := make(chan struct{})
+	if handled.await(ctx, usualHandling) == nil {
+		return nil
+	}
+	// bridgev2 does not call back for an event whose room it could not create. It takes a portal's events one after the
+	// other, though, so when it looks at the next one it is through with ours. Queueing one is left for when it is
+	// needed, since the library reads the portal then while the portal's loop may be making the room.
 	login.QueueRemoteEvent(&simplevent.EventMeta{
 		Type:       bridgev2.RemoteEventUnknown,
-		PortalKey:  key,
-		LogContext: func(c zerolog.Context) zerolog.Context { close(next); return c },
+		PortalKey:  meta.PortalKey,
+		LogContext: func(c zerolog.Context) zerolog.Context { handled.give(); return c },
 	})
+	if err := handled.await(ctx, handlingLimit); err != nil {
+		return awayError{fmt.Errorf("wait for bridgev2 to handle the event: %w", err)}
+	}
+	return nil
+}
+
+// signal is given once, at least, and awaited by one.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) give() {
 	select {
-	case <-next:
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+// await returns nil when the signal is given; the error says that ctx or the limit came first.
+func (s signal) await(ctx context.Context, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-s:
 		return nil
 	case <-ctx.Done():
-		return awayError{context.Cause(ctx)}
-	case <-time.After(handlingLimit):
-		return awayError{fmt.Errorf("event not handled within %s", handlingLimit)}
+		return context.Cause(ctx)
+	case <-timer.C:
+		return fmt.Errorf("not within %s", limit)
 	}
 }
 
