@@ -21,16 +21,19 @@ import (
 
 	"crosschat/simulator/control"
 	"crosschat/simulator/whatsapp"
+	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/server"
 )
 
 // options are the command line.
 type options struct {
-	dir      string
-	control  string
-	whatsapp string
-	stdin    bool
-	verbose  bool
+	dir       string
+	control   string
+	whatsapp  string
+	instagram string
+	messenger string
+	stdin     bool
+	verbose   bool
 }
 
 func main() {
@@ -38,6 +41,8 @@ func main() {
 	flag.StringVar(&o.dir, "dir", ".", "folder that ca.pem, the certificate authority of the simulated servers, is written to")
 	flag.StringVar(&o.control, "control", "127.0.0.1:0", "address of the control API")
 	flag.StringVar(&o.whatsapp, "whatsapp", "127.0.0.1:0", "address of the simulated WhatsApp server")
+	flag.StringVar(&o.instagram, "instagram", "127.0.0.1:0", "address of the simulated Instagram server")
+	flag.StringVar(&o.messenger, "messenger", "127.0.0.1:0", "address of the simulated Messenger server")
 	flag.BoolVar(&o.stdin, "stdin", false, "stop when standard input closes")
 	flag.BoolVar(&o.verbose, "v", false, "log every stanza to standard error")
 	flag.Parse()
@@ -66,25 +71,44 @@ func run(ctx context.Context, o options, out, logTo io.Writer) error {
 	console := zerolog.SyncWriter(zerolog.ConsoleWriter{Out: logTo, NoColor: true})
 	log := zerolog.New(console).Level(level).With().Timestamp().Logger()
 	routeSignalLog(log)
-	wa, err := startWhatsApp(o, log)
+	root, err := noise.NewRoot()
+	if err != nil {
+		return err
+	}
+	wa, err := startWhatsApp(o, root, log)
 	if err != nil {
 		return err
 	}
 	defer wa.close()
+	fb, err := startMessenger(o, root, log)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = fb.Close() }() // what fails while closing has nobody left to act on it
+	ig, err := startInstagram(o, log)
+	if err != nil {
+		return err
+	}
+	defer ig.close()
 	listener, err := net.Listen("tcp", o.control)
 	if err != nil {
 		return fmt.Errorf("listen for the control API: %w", err)
 	}
 	api := &http.Server{
-		Handler: control.NewServer(wa.network),
+		Handler: control.NewServer(append(fb.Networks(), wa.network, ig.network)...),
 		// An await ends with the program.
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	defer api.Close()
-	failed := make(chan error, 2)
+	failed := make(chan error, 4)
 	go func() { failed <- wa.server.Serve() }()
+	go func() { failed <- fb.Serve() }()
+	go func() { failed <- ig.server.Serve() }()
 	go func() { failed <- api.Serve(listener) }()
-	ready := control.Ready{Control: "http://" + listener.Addr().String(), WhatsApp: wa.network.Ready(wa.caFile)}
+	ready := control.Ready{
+		Control: "http://" + listener.Addr().String(), WhatsApp: wa.network.Ready(wa.caFile), Messenger: fb.ready,
+		Instagram: ig.network.Ready(ig.caFile),
+	}
 	if err := json.NewEncoder(out).Encode(ready); err != nil {
 		return fmt.Errorf("say that the simulator is ready: %w", err)
 	}
@@ -106,8 +130,8 @@ type whatsApp struct {
 	caFile  string
 }
 
-func startWhatsApp(o options, log zerolog.Logger) (*whatsApp, error) {
-	cfg := server.Config{Listen: o.whatsapp, Logger: log.With().Str("network", whatsapp.Name).Logger()}
+func startWhatsApp(o options, root *noise.Root, log zerolog.Logger) (*whatsApp, error) {
+	cfg := server.Config{Listen: o.whatsapp, Root: root, Logger: log.With().Str("network", whatsapp.Name).Logger()}
 	if o.verbose {
 		cfg.OnEntry = func(e server.Entry) {
 			log.Trace().Str("direction", e.Direction).Str("user", e.User).Int("device", e.Device).Msg(e.Data)

@@ -49,7 +49,7 @@ func start(t *testing.T, o options) (ready control.Ready, stop func() error) {
 }
 
 func localOptions(t *testing.T) options {
-	return options{dir: t.TempDir(), control: "127.0.0.1:0", whatsapp: "127.0.0.1:0"}
+	return options{dir: t.TempDir(), control: "127.0.0.1:0", whatsapp: "127.0.0.1:0", messenger: "127.0.0.1:0"}
 }
 
 func TestRun(t *testing.T) {

@@ -11,8 +11,10 @@ import (
 
 // Ready is the one line of JSON that the simulator prints on standard output when everything listens.
 type Ready struct {
-	Control  string        `json:"control"` // base URL of this API
-	WhatsApp WhatsAppReady `json:"whatsapp"`
+	Control   string         `json:"control"` // base URL of this API
+	WhatsApp  WhatsAppReady  `json:"whatsapp"`
+	Messenger MessengerReady `json:"messenger"`
+	Instagram InstagramReady `json:"instagram"`
 }
 
 // WhatsAppReady says how a client is steered to the simulated WhatsApp server (whatsapp-server.md section 1).
@@ -69,6 +71,8 @@ type Behaviour struct {
 	HoldDelivery  *bool `json:"hold_delivery,omitempty"`  // withhold delivery receipts
 	ReadReceipts  *bool `json:"read_receipts,omitempty"`  // the privacy setting
 	PresenceShown *bool `json:"presence_shown,omitempty"` // last seen visible
+	// Passkey is the credential id of the account's passkey, which linking asks for then; an empty text removes it.
+	Passkey *string `json:"passkey,omitempty"`
 }
 
 // Media is a file in a message, as plaintext; the phone encrypts and uploads it.
@@ -86,16 +90,25 @@ type Media struct {
 	Thumbnail []byte `json:"thumbnail,omitempty"`
 	ViewOnce  bool   `json:"view_once,omitempty"`
 	Animated  bool   `json:"animated,omitempty"`
+	// Noise, instead of Data, asks for a file of so many bytes, the same each time: what ChaCha8 with a seed of zeros
+	// gives. It spares the API large bodies.
+	Noise int `json:"noise,omitempty"`
+	// Size and SHA256 are told of a file in an event. A file of more than 8 MiB has its Data left out there.
+	Size   int    `json:"size,omitempty"`
+	SHA256 []byte `json:"sha256,omitempty"`
 }
 
 // SendRequest makes a person's phone send a message. Exactly one of Text, Media and Raw is given.
 type SendRequest struct {
-	To       string   `json:"to"` // person id, or a group id
+	To       string   `json:"to"` // person id, a group id, or status: what contacts see as a status update
 	ID       string   `json:"id,omitempty"`
 	Text     string   `json:"text,omitempty"`
 	Media    *Media   `json:"media,omitempty"`
 	ReplyTo  string   `json:"reply_to,omitempty"` // message id
 	Mentions []string `json:"mentions,omitempty"` // person ids; the text holds @<id> for each
+	// Album is the message id of an album's head, of which this file is a part. The head itself has no word here: it is a
+	// Raw message.
+	Album string `json:"album,omitempty"`
 	// Raw is a whole message of the network's own format in its canonical JSON (WhatsApp: protojson of waE2E.Message),
 	// for kinds that this API has no word for.
 	Raw json.RawMessage `json:"raw,omitempty"`

@@ -62,5 +62,8 @@ type GroupChange struct {
 	Remove  []string `json:"remove,omitempty"`
 	Promote []string `json:"promote,omitempty"`
 	Demote  []string `json:"demote,omitempty"`
-	Leave   bool     `json:"leave,omitempty"`
+	// Avatar is a JPEG; an empty, non-nil one removes the picture. Announce lets only admins speak.
+	Avatar   *[]byte `json:"avatar,omitempty"`
+	Announce *bool   `json:"announce,omitempty"`
+	Leave    bool    `json:"leave,omitempty"`
 }

@@ -47,6 +47,9 @@ func (n *Network) Call(_ context.Context, id string, req control.CallRequest) (c
 }
 
 func (n *Network) pushCall(caller, called *person, child waBinary.Node) error {
+	var b [8]byte
+	rand.Read(b[:])
+	id := strings.ToUpper(hex.EncodeToString(b[:]))
 	devices, err := n.server.Devices(called.id)
 	if err != nil {
 		return err
@@ -56,8 +59,10 @@ func (n *Network) pushCall(caller, called *person, child waBinary.Node) error {
 			continue // a phone that rings is nobody's concern here
 		}
 		err := n.server.Push(called.id, d.Number, waBinary.Node{
-			Tag:     "call",
-			Attrs:   waBinary.Attrs{"from": caller.phone.LID(), "platform": "android", "version": "2.26.30.80"},
+			Tag: "call",
+			Attrs: waBinary.Attrs{
+				"from": caller.phone.LID(), "id": id, "t": time.Now().Unix(), "platform": "android", "version": "2.26.30.80",
+			},
 			Content: []waBinary.Node{child},
 		})
 		if err != nil {

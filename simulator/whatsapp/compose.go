@@ -58,6 +58,11 @@ func (p *person) compose(req control.SendRequest) (*waE2E.Message, error) {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	message.MessageContextInfo = &waE2E.MessageContextInfo{MessageSecret: secret}
+	if req.Album != "" {
+		if message.MessageContextInfo.MessageAssociation, err = p.albumPart(req.Album); err != nil {
+			return nil, err
+		}
+	}
 	return message, nil
 }
 
@@ -107,6 +112,9 @@ func (p *person) mediaMessage(m control.Media, context *waE2E.ContextInfo) (*waE
 	kind, ok := kinds[m.Kind]
 	if !ok {
 		return nil, control.Invalid("media of kind %q does not exist", m.Kind)
+	}
+	if m.Noise > 0 {
+		m.Data = noise(m.Noise)
 	}
 	up, err := p.phone.Upload(kind, m.Data)
 	if err != nil {

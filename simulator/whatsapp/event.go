@@ -23,6 +23,10 @@ func (p *person) event(m phone.Message) control.Event {
 		e.Kind, e.Ref, e.Text = control.KindReaction, r.GetKey().GetID(), r.GetText()
 		return e
 	}
+	if update := content.GetPollUpdateMessage(); update != nil {
+		p.voteEvent(&e, m, update)
+		return e
+	}
 	if protocol := content.GetProtocolMessage(); protocol != nil {
 		p.protocolEvent(&e, protocol)
 		return e
@@ -33,7 +37,7 @@ func (p *person) event(m phone.Message) control.Event {
 		if err != nil {
 			e.MediaError = err.Error()
 		}
-		e.Media.Data = data
+		tell(e.Media, data)
 	}
 	return e
 }

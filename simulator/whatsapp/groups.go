@@ -70,6 +70,16 @@ func (n *Network) ChangeGroup(ctx context.Context, id, group string, change cont
 			return control.Group{}, err
 		}
 	}
+	if change.Avatar != nil {
+		if err := p.phone.SetGroupPicture(ctx, jid, *change.Avatar); err != nil {
+			return control.Group{}, err
+		}
+	}
+	if change.Announce != nil {
+		if err := p.phone.SetAnnounce(ctx, jid, *change.Announce); err != nil {
+			return control.Group{}, err
+		}
+	}
 	if change.Leave {
 		return control.Group{ID: group}, p.phone.LeaveGroup(ctx, jid)
 	}

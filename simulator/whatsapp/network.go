@@ -198,7 +198,7 @@ func companion(d server.Device) control.Companion {
 	return control.Companion{Device: d.Number, Name: d.Name, Connected: d.Connected, Active: d.Active}
 }
 
-// chatJID turns a person or group id into the JID that person's phone addresses.
+// chatJID turns a person or group id, or status, into the JID that person's phone addresses.
 func (n *Network) chatJID(id string) (types.JID, error) {
 	if strings.HasSuffix(id, "@"+types.GroupServer) {
 		jid, err := types.ParseJID(id)
@@ -207,12 +207,18 @@ func (n *Network) chatJID(id string) (types.JID, error) {
 		}
 		return jid, nil
 	}
+	if id == statusChat {
+		return types.StatusBroadcastJID, nil
+	}
 	p, err := n.person(id)
 	if err != nil {
 		return types.JID{}, err
 	}
 	return p.phone.LID(), nil
 }
+
+// statusChat is what the API calls the chat of status updates.
+const statusChat = "status"
 
 // idOf names a user or group in the API's words; JIDs of unknown users stay JIDs.
 func (n *Network) idOf(jid types.JID) string {
@@ -226,8 +232,11 @@ func (n *Network) idOf(jid types.JID) string {
 	case types.DefaultUserServer:
 		return jid.User
 	}
-	if jid.IsEmpty() {
+	switch {
+	case jid.IsEmpty():
 		return ""
+	case jid == types.StatusBroadcastJID:
+		return statusChat
 	}
 	return jid.ToNonAD().String()
 }

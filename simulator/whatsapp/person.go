@@ -157,6 +157,9 @@ func (n *Network) SetBehaviour(ctx context.Context, id string, change control.Be
 		if change.ReadReceipts != nil {
 			b.HideReads = !*change.ReadReceipts
 		}
+		if change.Passkey != nil {
+			b.Passkey = *change.Passkey
+		}
 	})
 	for name, shown := range map[string]*bool{"readreceipts": change.ReadReceipts, "last": change.PresenceShown} {
 		if shown == nil {

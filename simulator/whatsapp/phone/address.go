@@ -87,7 +87,9 @@ func (p *Phone) devices(ctx context.Context, users ...types.JID) ([]types.JID, e
 		devices, _ := descend(user, "devices", "device-list")
 		for _, d := range devices.GetChildren() {
 			if number, err := strconv.ParseUint(attr(d, "id"), 10, 16); err == nil {
-				found[jid] = append(found[jid], types.JID{User: jid.User, Server: jid.Server, Device: uint16(number)})
+				device := types.JID{User: jid.User, Server: jid.Server, Device: uint16(number)}
+				found[jid] = append(found[jid], device)
+				p.noteLinking(device, attr(d, "key-index"))
 			}
 		}
 	}
@@ -104,6 +106,19 @@ func (p *Phone) devices(ctx context.Context, users ...types.JID) ([]types.JID, e
 		}
 	}
 	return out, nil
+}
+
+// noteLinking forgets the session with a companion in whose place another one has been linked since: key indexes count up
+// per account (section 4.2), and the new device has none of the old one's keys. p.mu is held.
+func (p *Phone) noteLinking(device types.JID, keyIndex string) {
+	address, err := p.address(device)
+	if err != nil || keyIndex == "" {
+		return
+	}
+	if old, ok := p.keyIndexes[address]; ok && old != keyIndex {
+		p.signal.ForgetSession(address)
+	}
+	p.keyIndexes[address] = keyIndex
 }
 
 // ensureSessions starts sessions with those devices with which there is none, from bundles of the server. Devices that

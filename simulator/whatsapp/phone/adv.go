@@ -70,6 +70,11 @@ func (p *Phone) Scan(ctx context.Context, text string) (int, error) {
 	if !bytes.Equal(pairing.NoiseKey[:], qr.noise) || !bytes.Equal(pairing.Keys.Identity[:], qr.identity) {
 		return 0, ErrWrongKeys
 	}
+	var passkey string
+	p.locked(func() { passkey = p.behaviour.Passkey })
+	if passkey != "" {
+		return p.linkByPasskey(ctx, pairing, qr.advSecret, passkey)
+	}
 	return p.linkCompanion(ctx, pairing, qr.advSecret)
 }
 

@@ -3,6 +3,8 @@ package phone
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/types"
@@ -23,11 +25,11 @@ type Group struct {
 // encryptForGroup builds the stanza of a group message: the text under the sender key, and that key for each device
 // that does not have it yet (section 15). p.mu is held.
 func (p *Phone) encryptForGroup(ctx context.Context, out Outgoing) (waBinary.Node, error) {
-	group, err := p.askGroup(ctx, out.To)
+	members, err := p.audience(ctx, out.To)
 	if err != nil {
 		return waBinary.Node{}, err
 	}
-	devices, err := p.devices(ctx, group.Members...)
+	devices, err := p.devices(ctx, members...)
 	if err != nil {
 		return waBinary.Node{}, err
 	}
@@ -55,6 +57,17 @@ func (p *Phone) encryptForGroup(ctx context.Context, out Outgoing) (waBinary.Nod
 	}
 	return node("message", waBinary.Attrs{"to": out.To, "addressing_mode": "lid"},
 		waBinary.Node{Tag: "participants", Content: participants}, encNode(sealed, encAttrs(out.Content))), nil
+}
+
+// audience are those who get a message: the members of a group, or, of a status update, who is in the address book and
+// the account itself. p.mu is held.
+func (p *Phone) audience(ctx context.Context, to types.JID) ([]types.JID, error) {
+	if to == types.StatusBroadcastJID {
+		people := slices.Collect(maps.Keys(p.settings.contacts))
+		return append(people, p.lid), nil
+	}
+	group, err := p.askGroup(ctx, to)
+	return group.Members, err
 }
 
 // Group asks the server for a group.
@@ -144,6 +157,33 @@ func (p *Phone) SetTopic(ctx context.Context, group types.JID, topic string) err
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.setGroup(ctx, group, node("description", waBinary.Attrs{"id": newID()}, leaf("body", []byte(topic))))
+}
+
+// SetAnnounce lets only admins speak in a group, or everybody.
+func (p *Phone) SetAnnounce(ctx context.Context, group types.JID, announce bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	setting := "not_announcement"
+	if announce {
+		setting = "announcement"
+	}
+	return p.setGroup(ctx, group, node(setting, nil))
+}
+
+// SetGroupPicture changes a group's picture; an empty one removes it.
+func (p *Phone) SetGroupPicture(ctx context.Context, group types.JID, jpeg []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	request := node("iq", waBinary.Attrs{"to": types.ServerJID, "target": group, "type": "set", "xmlns": "w:profile:picture"})
+	if len(jpeg) > 0 {
+		picture := leaf("picture", jpeg)
+		picture.Attrs = waBinary.Attrs{"type": "image"}
+		request.Content = []waBinary.Node{picture}
+	}
+	if _, err := p.request(ctx, request); err != nil {
+		return fmt.Errorf("set picture of group %s: %w", group, err)
+	}
+	return nil
 }
 
 // LeaveGroup takes the account out of a group.

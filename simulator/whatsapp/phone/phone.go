@@ -65,14 +65,16 @@ type Phone struct {
 	signal    *signal.Device
 	behaviour Behaviour
 	lids      map[string]string // phone number → LID, as learnt
-	pns       map[string]string // LID → phone number
-	sent      map[string]*sentMessage
-	retries   map[retryKey]int // retry receipts that this phone sent
-	answered  map[retryKey]int // retries that it answered
-	history   *history
-	settings  *settings
-	files     map[string][]byte // encrypted files by their hash
-	keyIndex  uint32
+	// keyIndexes says at which linking of the account a companion was linked, as last seen.
+	keyIndexes map[signal.Address]string
+	pns        map[string]string // LID → phone number
+	sent       map[string]*sentMessage
+	retries    map[retryKey]int // retry receipts that this phone sent
+	answered   map[retryKey]int // retries that it answered
+	history    *history
+	settings   *settings
+	files      map[string][]byte // encrypted files by their hash
+	keyIndex   uint32
 }
 
 // Behaviour is what a phone does by itself, besides what it must.
@@ -80,6 +82,8 @@ type Behaviour struct {
 	HoldDelivery bool // no delivery receipts
 	FailDecrypt  int  // pretend that this many messages can't be decrypted
 	HideReads    bool // read receipts are switched off: reads are told to own devices only
+	// Passkey is the credential id of the account's passkey; linking by QR code asks for it, unless it is empty.
+	Passkey string
 }
 
 // New makes a phone with fresh keys and registers its account with the server. It starts online.
@@ -90,21 +94,22 @@ func New(cfg Config) (*Phone, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // ends in Close: a phone outlives the request that made it
 	p := &Phone{
-		server:   cfg.Server,
-		observer: cfg.Observer,
-		log:      cfg.Log.With().Str("phone", cfg.Account.Phone).Logger(),
-		pn:       cfg.Account.PN(),
-		lid:      cfg.Account.LIDJID(),
-		ctx:      ctx,
-		cancel:   cancel,
-		signal:   device,
-		lids:     map[string]string{cfg.Account.Phone: cfg.Account.LID},
-		pns:      map[string]string{cfg.Account.LID: cfg.Account.Phone},
-		sent:     make(map[string]*sentMessage),
-		retries:  make(map[retryKey]int),
-		answered: make(map[retryKey]int),
-		history:  newHistory(),
-		files:    make(map[string][]byte),
+		server:     cfg.Server,
+		observer:   cfg.Observer,
+		log:        cfg.Log.With().Str("phone", cfg.Account.Phone).Logger(),
+		pn:         cfg.Account.PN(),
+		lid:        cfg.Account.LIDJID(),
+		ctx:        ctx,
+		cancel:     cancel,
+		signal:     device,
+		lids:       map[string]string{cfg.Account.Phone: cfg.Account.LID},
+		keyIndexes: make(map[signal.Address]string),
+		pns:        map[string]string{cfg.Account.LID: cfg.Account.Phone},
+		sent:       make(map[string]*sentMessage),
+		retries:    make(map[retryKey]int),
+		answered:   make(map[retryKey]int),
+		history:    newHistory(),
+		files:      make(map[string][]byte),
 	}
 	keys, err := deviceKeys(device)
 	if err != nil {

@@ -36,7 +36,7 @@ type sentMessage struct {
 
 // Outgoing is a message to send.
 type Outgoing struct {
-	To      types.JID // user by LID or by phone number, or group
+	To      types.JID // user by LID or by phone number, group, or types.StatusBroadcastJID
 	ID      string    // empty: the phone makes one
 	Content *waE2E.Message
 	// Time overrides the time that the server stamps; zero does not.
@@ -62,7 +62,7 @@ func (p *Phone) send(ctx context.Context, out Outgoing) (Message, error) {
 	defer p.mu.Unlock()
 	var stanza waBinary.Node
 	var err error
-	if out.To.Server == types.GroupServer {
+	if out.To.Server == types.GroupServer || out.To == types.StatusBroadcastJID {
 		stanza, err = p.encryptForGroup(ctx, out)
 	} else {
 		stanza, err = p.encryptForUser(ctx, out)

@@ -46,8 +46,9 @@ var faultKinds = map[string]string{
 	"unavailable": "out: a message's enc is replaced by <unavailable>; Args type (default view_once)",
 	"clock":       "out: t is moved by Args seconds, which may be negative",
 	"split_frame": "out: the frame is split over two websocket messages",
-	"deaf":        "while in force nothing but replies reaches the device, until removed; Times and Skip mean nothing",
+	"deaf":        "while in force nothing but replies reaches the device, until removed, or with Args until=connect until the next connection; Times and Skip mean nothing",
 	"no_prekeys":  "bundles of this Person's devices come without a one-time prekey; phones are struck too",
+	"hide_lid":    "while in force the device is not told which LID a phone number has, until removed; Times and Skip mean nothing",
 	"unannounced": "a change of this Person's devices is told to nobody",
 
 	// Media: Stanza is the method, optionally with the kind: GET, POST/image. MatchID is part of the path. No Person.
@@ -66,7 +67,8 @@ type faultSet struct {
 
 type activeFault struct {
 	Fault
-	seen int // matches so far, skipped ones included
+	seen   int  // matches so far, skipped ones included
+	lifted bool // it was to end with a connection that has ended
 }
 
 func newFaultSet() *faultSet { return &faultSet{} }
@@ -155,12 +157,23 @@ func (s *faultSet) rules(kind string, sub subject) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.all {
-		if f.matches(kind, sub) {
+		if !f.lifted && f.matches(kind, sub) {
 			f.Hits++
 			return true
 		}
 	}
 	return false
+}
+
+// lift ends the faults that last no longer than the connection before this one.
+func (s *faultSet) lift(kind string, sub subject) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.all {
+		if f.Args["until"] == "connect" && f.matches(kind, sub) {
+			f.lifted = true
+		}
+	}
 }
 
 // AddFault puts a fault in force and returns it with its ID. Kinds that act on a connection strike at once if it exists.

@@ -110,6 +110,7 @@ func (s *Server) activate(d *device) {
 		return
 	}
 	d.active = true
+	s.faults.lift("deaf", subject{dev: d})
 	s.wake()
 	if s.closeAt("close_after", "active", d) {
 		return

@@ -33,6 +33,7 @@ type Pairing struct {
 	answer  chan stanza.Node
 	over    bool // paired, refused or gone
 	code    *CodeRequest
+	passkey *Passkey // nil unless the account's passkey was asked for
 }
 
 // register takes a companion's registration and sends it the refs of its QR codes; a registration with wrong keys is
@@ -96,7 +97,9 @@ func (p *Pairing) received(n stanza.Node) {
 	case stanza.Class(n) == "w:p":
 		p.c.reply(result(n))
 	case stanza.Class(n) == "md" && !p.over:
-		p.linkCode(n)
+		if !p.passkey.received(n) {
+			p.linkCode(n)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"time"
 
 	"crosschat/simulator/whatsapp/media"
@@ -76,6 +77,9 @@ func (s *Server) outgoing(d *device, n stanza.Node, entry *queued) {
 		d.forget(entry)
 		return
 	}
+	if s.faults.rules("hide_lid", subject{dev: d}) {
+		it.node = withoutLID(it.node)
+	}
 	if args, hit := s.faults.strike("clock", sub); hit {
 		t, _ := stanza.Int(n, "t")
 		it.node = stanza.With(n, "t", strconv.FormatInt(t+int64(argInt(args, "seconds", 0)), 10))
@@ -97,6 +101,18 @@ func (s *Server) outgoing(d *device, n stanza.Node, entry *queued) {
 	if _, hit := s.faults.strike("duplicate", sub); hit {
 		endpoint.push(it)
 	}
+}
+
+// withoutLID takes the LIDs out that stand beside phone numbers.
+func withoutLID(n stanza.Node) stanza.Node {
+	attrs := stanza.Attrs{}
+	for key, value := range n.Attrs {
+		if key != "lid" && !strings.HasSuffix(key, "_lid") {
+			attrs[key] = value
+		}
+	}
+	n.Attrs = attrs
+	return n
 }
 
 func replaceEncs(n stanza.Node, replace func(stanza.Node) stanza.Node) stanza.Node {

@@ -76,7 +76,7 @@ func (r *request) usyncChildren(query stanza.Node, u *user, space string) []stan
 			children = append(children, u.deviceList(space))
 		case "lid":
 			// A LID answered with itself would end in a client's map of phone numbers.
-			if space == types.DefaultUserServer {
+			if space == types.DefaultUserServer && !r.s.faults.rules("hide_lid", subject{dev: r.dev}) {
 				children = append(children, stanza.New("lid", stanza.Attrs{"val": u.LIDJID()}))
 			}
 		case "status":

@@ -104,3 +104,8 @@ func (d *Device) HasSession(address Address) bool {
 	_, ok := d.store.sessions[address.signal().String()]
 	return ok
 }
+
+// ForgetSession makes the next message to address start a session from a bundle.
+func (d *Device) ForgetSession(address Address) {
+	delete(d.store.sessions, address.signal().String())
+}
