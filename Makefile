@@ -17,7 +17,7 @@ UNIT    = $$(go list ./... | grep -v '^crosschat/e2e\(/\|$$\)' | grep -vxE '$(su
 UNRACED = crosschat/bridge crosschat/connector/whatsapp crosschat/simulator/whatsapp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-unit test-e2e conformance lint clean prerequisites
+.PHONY: help demo build test test-unit test-e2e bench torture torture-short conformance lint clean prerequisites
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,15 @@ test-unit: prerequisites ## run the tests that need no other process, with the r
 test-e2e: prerequisites ## run the tests against real homeservers and the simulator
 	@go build ./... # on all cores; the tests then run a package at a time, since they measure time
 	go test -count=1 -p 1 -timeout 25m -v ./e2e/... # -v, or what a passing test could not show stays unsaid
+
+bench: prerequisites ## measure memory and time, and write docs/benchmarks.md
+	@go run ./e2e/bench
+
+torture: prerequisites ## kill the bridge and take things away 200 times under traffic, and look for lost messages (half an hour)
+	@go run ./e2e/torture $(TORTURE)
+
+torture-short: prerequisites ## the same once for each way, in under three minutes
+	@go run ./e2e/torture -short $(TORTURE)
 
 conformance: prerequisites ## run the scenario suite and write docs/conformance.md
 	@mkdir -p build && rm -f build/conformance.jsonl

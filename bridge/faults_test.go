@@ -289,13 +289,20 @@ func TestMalformedFrames(t *testing.T) {
 	}
 }
 
+// TestUndecryptableMessageComesInTheEnd shows that a placeholder stands in its place first, which the message replaces.
 func TestUndecryptableMessageComesInTheEnd(t *testing.T) {
 	w := newWorld(t)
 	w.send("before")
 	w.awaitShown("before")
 	w.breaks(control.Fault{Kind: "corrupt", Person: w.alice.ID, Stanza: "message"})
 	w.send("damaged on the way")
-	if err := w.matrix.Await(faultDeadline, "the damaged text", func() bool { return slices.Contains(w.shown(), "damaged on the way") }); err != nil {
+	err := w.matrix.Await(faultDeadline, "the damaged text in the place of its placeholder", func() bool {
+		return slices.ContainsFunc(w.matrix.Calls("SendMessage"), func(call fakematrix.Call) bool {
+			content, ok := call.Content.(*event.MessageEventContent)
+			return ok && content.NewContent != nil && content.NewContent.Body == "damaged on the way"
+		})
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,28 +8,33 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 
+	"crosschat/connector/ledger"
+	"crosschat/connector/messenger"
 	"crosschat/connector/whatsapp"
 )
 
 //go:embed simulation.yaml
 var simulationExample string
 
-// config is the section `network` of the config file: one section a network, which that network reads itself, and one
-// for simulated networks.
+// config is the section `network` of the config file: one section a network, which that network reads itself, one for the
+// ledger, and one for simulated networks.
 type config struct {
-	WhatsApp   *whatsapp.Config `yaml:"whatsapp"`
-	Simulation simulation       `yaml:"simulation"`
+	WhatsApp   *whatsapp.Config  `yaml:"whatsapp"`
+	Messenger  *messenger.Config `yaml:"messenger"`
+	Ledger     ledger.Config     `yaml:"ledger"`
+	Simulation simulation        `yaml:"simulation"`
 }
 
 // simulation is where networks are sent that are played by a simulator.
 type simulation struct {
-	WhatsApp whatsapp.Simulation `yaml:"whatsapp"`
+	WhatsApp  whatsapp.Simulation  `yaml:"whatsapp"`
+	Messenger messenger.Simulation `yaml:"messenger"`
 }
 
 // GetConfig implements bridgev2.NetworkConnector: the members' sections, each under its network's key.
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	var examples strings.Builder
-	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation)}
+	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation), configupgrade.SimpleUpgrader(ledger.CopyConfig)}
 	for _, m := range c.members {
 		section, _, up := m.GetConfig()
 		examples.WriteString(string(m.network) + ":\n" + indent(section) + "\n")
@@ -37,7 +42,7 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 			upgraders = append(upgraders, &configupgrade.ProxyUpgrader{Prefix: []string{string(m.network)}, Target: up})
 		}
 	}
-	examples.WriteString(simulationExample)
+	examples.WriteString(ledger.ConfigExample + "\n" + simulationExample)
 	example = examples.String()
 	return example, &c.config, configupgrade.MergeUpgraders(example, upgraders...)
 }
@@ -45,6 +50,9 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 func copySimulation(helper configupgrade.Helper) {
 	for _, key := range []string{"address", "ca_file", "root_key"} {
 		helper.Copy(configupgrade.Str, "simulation", "whatsapp", key)
+	}
+	for _, key := range []string{"address", "ca_file"} {
+		helper.Copy(configupgrade.Str, "simulation", "messenger", key)
 	}
 }
 
@@ -60,7 +68,8 @@ func indent(section string) string {
 }
 
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork.
-func (c *Connector) ValidateConfig() (err error) {
+func (c *Connector) ValidateConfig() error {
+	err := c.config.Ledger.Validate()
 	each(c, func(n bridgev2.ConfigValidatingNetwork) {
 		if err == nil {
 			err = n.ValidateConfig()

@@ -12,11 +12,11 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/ledger"
+	"crosschat/connector/messenger"
 	"crosschat/connector/remoteid"
 	"crosschat/connector/whatsapp"
 	crosschatdb "crosschat/database"
@@ -28,6 +28,7 @@ type Connector struct {
 	config   config
 	simulate func() // tells the members what config says of simulated networks
 	db       *crosschatdb.Database
+	ledger   *ledger.Ledger
 	bridge   *bridgev2.Bridge
 }
 
@@ -50,12 +51,16 @@ var (
 func New() *Connector {
 	hideLoginSecrets()
 	c := &Connector{}
-	whatsApp := whatsapp.New()
-	c.config.WhatsApp = &whatsApp.Config
+	whatsApp, messengerNetwork := whatsapp.New(), messenger.New()
+	c.config.WhatsApp, c.config.Messenger = &whatsApp.Config, &messengerNetwork.Config
 	c.members = []member{
 		{remoteid.WhatsApp, whatsApp},
+		{remoteid.Messenger, messengerNetwork},
 	}
-	c.simulate = func() { whatsApp.Simulate(c.config.Simulation.WhatsApp) }
+	c.simulate = func() {
+		whatsApp.Simulate(c.config.Simulation.WhatsApp)
+		messengerNetwork.Simulate(c.config.Simulation.Messenger)
+	}
 	return c
 }
 
@@ -68,9 +73,7 @@ type needsDatabase interface {
 func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.bridge = bridge
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
-	if mx, ok := bridge.Matrix.(*matrix.Connector); ok {
-		mx.AS.HTTPClient.Transport = ledger.Transport(mx.AS.HTTPClient.Transport)
-	}
+	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
 	for _, m := range c.members {
 		m.Init(bridge)
@@ -92,11 +95,12 @@ func (c *Connector) Start(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w", m.network, err)
 		}
 	}
-	return nil
+	return c.ledger.Start(ctx)
 }
 
 // Stop implements bridgev2.StoppableNetwork.
 func (c *Connector) Stop() {
+	c.ledger.Stop()
 	each(c, bridgev2.StoppableNetwork.Stop)
 }
 

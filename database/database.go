@@ -43,7 +43,7 @@ func New(db *dbutil.Database, log zerolog.Logger) *Database {
 	whatsApp := db.Child("whatsmeow_version", whatsappupgrades.Table, dbutil.ZeroLogger(storeLog))
 	return &Database{
 		own:           own,
-		ledger:        &Ledger{own},
+		ledger:        &Ledger{db: own},
 		whatsApp:      whatsApp,
 		whatsAppStore: sqlstore.NewWithWrappedDB(whatsApp, waLog.Zerolog(storeLog)),
 	}
@@ -51,8 +51,8 @@ func New(db *dbutil.Database, log zerolog.Logger) *Database {
 
 // Upgrade brings our tables to the version of this program. It fails if they are newer.
 func (d *Database) Upgrade(ctx context.Context) error {
-	if err := d.own.Upgrade(ctx); err != nil {
-		return fmt.Errorf("upgrade our own tables: %w", err)
+	if err := d.ledger.Upgrade(ctx); err != nil {
+		return err
 	}
 	if err := d.whatsAppStore.Upgrade(ctx); err != nil {
 		return fmt.Errorf("upgrade whatsmeow's tables: %w", err)
@@ -63,6 +63,16 @@ func (d *Database) Upgrade(ctx context.Context) error {
 // Ledger holds what is on its way.
 func (d *Database) Ledger() *Ledger {
 	return d.ledger
+}
+
+// WhatsAppHistory holds the past of WhatsApp chats that is in no room yet.
+func (d *Database) WhatsAppHistory() *WhatsAppHistory {
+	return &WhatsAppHistory{d.own}
+}
+
+// Messenger holds Messenger's sessions and what their sync told.
+func (d *Database) Messenger() *Messenger {
+	return &Messenger{d.own}
 }
 
 // WhatsAppStore holds the devices of all WhatsApp logins: their keys, sessions and app state.

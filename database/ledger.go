@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.mau.fi/util/dbutil"
@@ -15,6 +16,18 @@ import (
 // methods may be called from any goroutine.
 type Ledger struct {
 	db *dbutil.Database
+
+	upgrading sync.Mutex
+}
+
+// Upgrade brings the tables to the version of this program. It may be called again.
+func (l *Ledger) Upgrade(ctx context.Context) error {
+	l.upgrading.Lock()
+	defer l.upgrading.Unlock()
+	if err := l.db.Upgrade(ctx); err != nil {
+		return fmt.Errorf("upgrade our own tables: %w", err)
+	}
+	return nil
 }
 
 // Outgoing is an event that the homeserver has handed over, or keys, without an EventID.
@@ -79,14 +92,10 @@ func (l *Ledger) durably(ctx context.Context, f func(*sql.Tx) error) error {
 }
 
 // Accept stores what came in one transaction of the homeserver, durably: all or nothing. It returns the rows that were
-// not there before. None are, if the transaction was accepted before.
-func (l *Ledger) Accept(ctx context.Context, fingerprint string, rows []Outgoing) ([]Outgoing, error) {
+// not there before. None are, if the transaction was accepted before. seq is the transaction's own place in the order.
+func (l *Ledger) Accept(ctx context.Context, fingerprint string, seq int64, rows []Outgoing) ([]Outgoing, error) {
 	var stored []Outgoing
 	err := l.durably(ctx, func(tx *sql.Tx) error {
-		seq := int64(0)
-		if len(rows) > 0 {
-			seq = rows[len(rows)-1].Seq
-		}
 		result, err := tx.ExecContext(ctx, `
 			INSERT INTO crosschat_transaction (fingerprint, seq) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING
 		`, fingerprint, seq)
@@ -319,4 +328,30 @@ func (l *Ledger) Begun(ctx context.Context, kind string) ([]string, error) {
 func (l *Ledger) Reachable(ctx context.Context) error {
 	var one int
 	return l.db.QueryRow(ctx, "SELECT 1").Scan(&one)
+}
+
+// LedgerSize is how much the ledger holds.
+type LedgerSize struct {
+	Waiting, Failed, Undelivered, Transactions, Begun int
+	Oldest                                            time.Time // of what waits; zero if nothing does
+}
+
+// Size counts what the ledger holds.
+func (l *Ledger) Size(ctx context.Context) (LedgerSize, error) {
+	var size LedgerSize
+	var oldest int64
+	err := l.db.QueryRow(ctx, `
+		SELECT
+			(SELECT COUNT(*) FROM crosschat_outgoing WHERE failed_at = 0),
+			(SELECT COUNT(*) FROM crosschat_outgoing WHERE failed_at <> 0),
+			(SELECT COUNT(*) FROM crosschat_undelivered),
+			(SELECT COUNT(*) FROM crosschat_transaction),
+			(SELECT COUNT(*) FROM crosschat_begun),
+			(SELECT COALESCE(MIN(received_at), 0) FROM crosschat_outgoing WHERE failed_at = 0)
+	`).Scan(&size.Waiting, &size.Failed, &size.Undelivered, &size.Transactions, &size.Begun, &oldest)
+	if err != nil {
+		return size, fmt.Errorf("measure the ledger: %w", err)
+	}
+	size.Oldest = fromMillis(oldest)
+	return size, nil
 }

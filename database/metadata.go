@@ -13,28 +13,33 @@ import (
 
 // PortalMetadata is stored with each portal.
 type PortalMetadata struct {
-	WhatsApp *WhatsAppPortal `json:"whatsapp,omitempty"`
+	WhatsApp  *WhatsAppPortal  `json:"whatsapp,omitempty"`
+	Messenger *MessengerPortal `json:"messenger,omitempty"`
 }
 
 // GhostMetadata is stored with each ghost.
 type GhostMetadata struct {
-	WhatsApp *WhatsAppGhost `json:"whatsapp,omitempty"`
+	WhatsApp  *WhatsAppGhost  `json:"whatsapp,omitempty"`
+	Messenger *MessengerGhost `json:"messenger,omitempty"`
 }
 
 // MessageMetadata is stored with each message part.
 type MessageMetadata struct {
-	WhatsApp *WhatsAppMessage `json:"whatsapp,omitempty"`
+	WhatsApp  *WhatsAppMessage  `json:"whatsapp,omitempty"`
+	Messenger *MessengerMessage `json:"messenger,omitempty"`
 }
 
 // ReactionMetadata is stored with each reaction.
 type ReactionMetadata struct {
-	WhatsApp *WhatsAppReaction `json:"whatsapp,omitempty"`
+	WhatsApp  *WhatsAppReaction  `json:"whatsapp,omitempty"`
+	Messenger *MessengerReaction `json:"messenger,omitempty"`
 }
 
 // UserLoginMetadata is stored with each login. It holds no secret: keys and cookies have tables of their own, which are
 // emptied at logout.
 type UserLoginMetadata struct {
-	WhatsApp *WhatsAppUserLogin `json:"whatsapp,omitempty"`
+	WhatsApp  *WhatsAppUserLogin  `json:"whatsapp,omitempty"`
+	Messenger *MessengerUserLogin `json:"messenger,omitempty"`
 }
 
 // WhatsAppPortal belongs to PortalMetadata.
@@ -47,7 +52,32 @@ type WhatsAppGhost struct {
 }
 
 // WhatsAppMessage belongs to MessageMetadata.
-type WhatsAppMessage struct{}
+type WhatsAppMessage struct {
+	// Missing is the file that the part's placeholder stands for: a waE2E.Message with nothing else in it.
+	Missing []byte `json:"missing,omitempty"`
+	// Placeholder is set while the message could not be decrypted.
+	Placeholder bool `json:"placeholder,omitempty"`
+	// Edit is WhatsApp's id of the last edit, so that one that is delivered again is recognised.
+	Edit string `json:"edit,omitempty"`
+	// Live is set if the message is a live location.
+	Live *WhatsAppLive `json:"live,omitempty"`
+	// Options are the answers of a poll that was made in Matrix.
+	Options []WhatsAppOption `json:"options,omitempty"`
+	// Video is whether the message stands for a video call.
+	Video bool `json:"video,omitempty"`
+}
+
+// WhatsAppLive belongs to WhatsAppMessage.
+type WhatsAppLive struct {
+	// Sequence counts the positions; a lower one is older.
+	Sequence int64 `json:"sequence"`
+}
+
+// WhatsAppOption belongs to WhatsAppMessage: how Matrix and WhatsApp name an answer of a poll.
+type WhatsAppOption struct {
+	ID   string `json:"id"`
+	Hash []byte `json:"hash"`
+}
 
 // WhatsAppReaction belongs to ReactionMetadata.
 type WhatsAppReaction struct{}
@@ -57,21 +87,64 @@ type WhatsAppUserLogin struct {
 	// Device is the JID of the linked device, <phone number>:<device>@s.whatsapp.net: the key of its row in whatsmeow's
 	// store.
 	Device string `json:"device"`
+	// ShowStatus is whether the user wants status updates in a room.
+	ShowStatus bool `json:"show_status,omitempty"`
+	// ShowPresence is whether the user wants to see who is online.
+	ShowPresence bool `json:"show_presence,omitempty"`
 	// EndReported is set once the user was told that the device is gone.
 	EndReported bool `json:"end_reported,omitempty"`
 }
 
+// MessengerPortal belongs to PortalMetadata.
+type MessengerPortal struct{}
+
+// MessengerGhost belongs to GhostMetadata.
+type MessengerGhost struct{}
+
+// MessengerMessage belongs to MessageMetadata.
+type MessengerMessage struct {
+	// File is whether the message has files: an edit is then of their caption.
+	File bool `json:"file,omitempty"`
+}
+
+// MessengerReaction belongs to ReactionMetadata.
+type MessengerReaction struct{}
+
+// MessengerUserLogin belongs to UserLoginMetadata.
+type MessengerUserLogin struct {
+	// Stopped is why the session must not be used before its user did something, empty if it may. The user was told.
+	Stopped string `json:"stopped,omitempty"`
+}
+
 // CopyFrom implements database.MetaMerger: parts of other that are set replace ours.
 func (m *MessageMetadata) CopyFrom(other any) {
-	if o, ok := other.(*MessageMetadata); ok && o != nil && o.WhatsApp != nil {
+	o, ok := other.(*MessageMetadata)
+	if !ok || o == nil {
+		return
+	}
+	if o.WhatsApp != nil {
 		m.WhatsApp = o.WhatsApp
+	}
+	if o.Messenger != nil {
+		m.Messenger = o.Messenger
 	}
 }
 
 // CopyFrom implements database.MetaMerger: parts of other that are set replace ours.
 func (m *UserLoginMetadata) CopyFrom(other any) {
-	if o, ok := other.(*UserLoginMetadata); ok && o != nil && o.WhatsApp != nil {
-		m.WhatsApp = o.WhatsApp
+	o, ok := other.(*UserLoginMetadata)
+	if !ok || o == nil {
+		return
+	}
+	if o.WhatsApp != nil {
+		// What the user chose outlives a new login to the same account.
+		chosen := m.WhatsApp != nil && m.WhatsApp.ShowStatus
+		copied := *o.WhatsApp
+		copied.ShowStatus = copied.ShowStatus || chosen
+		m.WhatsApp = &copied
+	}
+	if o.Messenger != nil {
+		m.Messenger = o.Messenger
 	}
 }
 

@@ -111,7 +111,8 @@ func imageOut(s *stage) {
 			if e.Media.Caption != caption {
 				s.Errorf("its caption is %q, want %q", e.Media.Caption, caption)
 			}
-			if len(e.Media.Thumbnail) == 0 {
+			// Where the network can read the picture, its server makes the thumbnails.
+			if len(e.Media.Thumbnail) == 0 && e.Encrypted != "" {
 				s.Error("it has no thumbnail")
 			}
 		}

@@ -21,13 +21,20 @@ func Example(network bridgev2.NetworkConnector) (string, error) {
 	// The bot is called as the bridge is. An avatar that isn't set is a text here, since mxmain itself
 	// calls null a wrong type.
 	name := network.GetName()
-	changes := [][2]string{{
-		fmt.Sprintf("        username: %sbot\n", name.NetworkID),
-		fmt.Sprintf("        username: %s\n", name.NetworkID),
-	}}
+	// What users choose for a chat follows all the time, not only when its room is made.
+	changes := [][2]string{
+		{fmt.Sprintf("        username: %sbot\n", name.NetworkID), fmt.Sprintf("        username: %s\n", name.NetworkID)},
+		{"    tag_only_on_create: true\n", "    tag_only_on_create: false\n"},
+		{"    mute_only_on_create: true\n", "    mute_only_on_create: false\n"},
+	}
 	if name.NetworkIcon == "" {
 		changes = append(changes, [2]string{"        avatar: \n", "        avatar: \"\"\n"})
 	}
+	// A chat without its past is of little use.
+	changes = append(changes, [2]string{
+		"    # Whether to do backfilling at all.\n    enabled: false\n",
+		"    # Whether to do backfilling at all.\n    enabled: true\n",
+	})
 	for _, change := range changes {
 		if strings.Count(example, change[0]) != 1 {
 			return "", fmt.Errorf("find %q in mxmain's example config: want it once", strings.TrimSpace(change[0]))

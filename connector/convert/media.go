@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
@@ -28,6 +29,16 @@ type Source struct {
 	// Width and Height are what the sender says. For images in a known format the file's own count.
 	Width  int
 	Height int
+	// Duration is what the sender says; one that can't be is left out.
+	Duration time.Duration
+	// Voice makes audio a voice message. Waveform is its loudness over time, from 0 to MaxLoudness; it may be empty.
+	Voice    bool
+	Waveform []int
+	// Loop makes a video one that plays as a GIF does.
+	Loop bool
+	// Sticker makes the picture a sticker, Animated one that moves. Kind and Caption then mean nothing.
+	Sticker  bool
+	Animated bool
 	// ThumbnailJPEG is a small picture that came with the message; it may be empty.
 	ThumbnailJPEG []byte
 	// Fetch writes the decrypted, verified media to an empty file. It bounds itself in time.
@@ -72,35 +83,71 @@ func Media(ctx context.Context, up Uploader, src Source) (*bridgev2.ConvertedMes
 		}
 		return nil, fmt.Errorf("upload media to matrix: %w", err)
 	}
-	content := &event.MessageEventContent{
-		MsgType:  src.Kind,
-		Body:     src.Name,
-		Mentions: &event.Mentions{},
-		URL:      uri,
-		File:     file,
-		Info: &event.FileInfo{
-			MimeType: src.MIMEType,
-			Size:     int(size),
-			Width:    src.Width,
-			Height:   src.Height,
-		},
-	}
-	content.FileName = src.Name
-	if src.Caption != "" {
-		content.Body = Clean(src.Caption)
-	}
-	if err := addThumbnail(ctx, up, src, content.Info); err != nil {
+	part := src.part(size)
+	part.Content.URL, part.Content.File = uri, file
+	if err := addThumbnail(ctx, up, src, part.Content.Info); err != nil {
 		return nil, err
 	}
-	return &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}, nil
+	return part, nil
 }
+
+// part is the message part around a file of size bytes.
+func (s *Source) part(size int64) *bridgev2.ConvertedMessagePart {
+	content := &event.MessageEventContent{
+		MsgType:  s.Kind,
+		Body:     s.Name,
+		FileName: s.Name,
+		Mentions: &event.Mentions{},
+		Info: &event.FileInfo{
+			MimeType: s.MIMEType,
+			Size:     int(size),
+			Width:    s.Width,
+			Height:   s.Height,
+			Duration: int(s.Duration.Milliseconds()),
+		},
+	}
+	if s.Caption != "" {
+		content.Body = Clean(s.Caption)
+	}
+	part := &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: content}
+	switch {
+	case s.Sticker:
+		part.Type = event.EventSticker
+		content.MsgType, content.FileName, content.Body = "", "", s.Name
+		content.Info.IsAnimated = s.Animated
+	case s.Voice:
+		content.MSC3245Voice = &event.MSC3245Voice{}
+		content.MSC1767Audio = &event.MSC1767Audio{Duration: content.Info.Duration, Waveform: s.Waveform}
+	case s.Loop:
+		content.Info.MauGIF = true
+		// What clients that know looping videos look at besides.
+		part.Extra = map[string]any{"info": map[string]any{
+			"fi.mau.loop": true, "fi.mau.autoplay": true, "fi.mau.hide_controls": true, "fi.mau.no_audio": true,
+		}}
+	}
+	return part
+}
+
+const (
+	// MaxLoudness is the top of a waveform (MSC1767).
+	MaxLoudness = 1024
+	// maxDuration is more than any real recording has; a sender who claims more is not believed.
+	maxDuration = 7 * 24 * time.Hour
+)
 
 // maxSide is more than any real picture has; a sender who claims more is not believed.
 const maxSide = 1 << 16
 
-// inspect replaces what the sender says of an image by what the file says.
+// inspect replaces what the sender says of a picture by what the file says, and drops what can't be.
 func (s *Source) inspect(file *os.File) error {
-	if s.Kind == event.MsgImage {
+	if s.Sticker {
+		picture, ok, err := InspectWebP(file)
+		if err != nil {
+			return err
+		} else if ok {
+			s.MIMEType, s.Animated, s.Width, s.Height = "image/webp", picture.Animated, picture.Size.X, picture.Size.Y
+		}
+	} else if s.Kind == event.MsgImage {
 		picture, ok, err := InspectPicture(file)
 		if err != nil {
 			return err
@@ -110,6 +157,9 @@ func (s *Source) inspect(file *os.File) error {
 	}
 	if s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide {
 		s.Width, s.Height = 0, 0
+	}
+	if s.Duration < 0 || s.Duration > maxDuration {
+		s.Duration = 0
 	}
 	return nil
 }

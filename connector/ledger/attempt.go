@@ -20,7 +20,12 @@ type attempt struct {
 	// slots name what the coming requests send, in order: the parts of a converted message, say. Only they get
 	// transaction ids of ours: anything else that the handling sends (a notice of the library, an invitation) may be sent
 	// in one try and not in the next, and a number alone would then stand for two different things.
-	slots   []string
+	slots []string
+	// numbered gives ids to everything that the handling sends, by its kind and number: for events of which one thing is
+	// sent, or nothing.
+	numbered bool
+	numbers  map[string]int
+
 	txnIDs  map[string]string // library's transaction id to ours: the library repeats failed requests
 	parts   int               // how many parts the message was converted to, if it was
 	ignored bool              // the converter wants nothing shown
@@ -30,7 +35,7 @@ type attempt struct {
 type contextKey struct{}
 
 func newAttempt(key ...string) *attempt {
-	return &attempt{key: strings.Join(key, "\x00"), txnIDs: make(map[string]string)}
+	return &attempt{key: strings.Join(key, "\x00"), txnIDs: make(map[string]string), numbers: make(map[string]int)}
 }
 
 func (a *attempt) into(ctx context.Context) context.Context {
@@ -54,19 +59,25 @@ func (a *attempt) expect(message *bridgev2.ConvertedMessage) {
 	}
 }
 
-// txnID is the transaction id of ours that stands for one that the library made up, if there is one. It is a hash, since
-// transaction ids appear in logs of servers.
-func (a *attempt) txnID(made string) (string, bool) {
+// txnID is the transaction id of ours that stands for one that the library made up for an event of a kind, if there is
+// one. It is a hash, since transaction ids appear in logs of servers.
+func (a *attempt) txnID(kind, made string) (string, bool) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	if known, ok := a.txnIDs[made]; ok {
 		return known, true
 	}
-	if len(a.slots) == 0 {
+	var slot string
+	switch {
+	case a.numbered:
+		slot = fmt.Sprintf("%s\x00%d", kind, a.numbers[kind])
+		a.numbers[kind]++
+	case len(a.slots) > 0 && !strings.HasPrefix(kind, kindRedact):
+		slot, a.slots = a.slots[0], a.slots[1:]
+	default:
 		return "", false
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "network to matrix\x00%s\x00%s", a.key, a.slots[0]))
-	a.slots = a.slots[1:]
+	sum := sha256.Sum256(fmt.Appendf(nil, "network to matrix\x00%s\x00%s", a.key, slot))
 	id := "crosschat-" + base64.RawURLEncoding.EncodeToString(sum[:18])
 	a.txnIDs[made] = id
 	return id, true

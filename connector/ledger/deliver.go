@@ -9,9 +9,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
+
+	"crosschat/database"
 )
 
 const (
@@ -43,10 +45,19 @@ type Message struct {
 // and the network may be told so. While the homeserver or the database is away it tries again, with growing pauses,
 // until ctx ends; the error then means that the network must deliver the message again, which is harmless: a message
 // whose row is stored is not sent again, nor is one of which the homeserver knows the transaction id. A message that
-// fails five times although both answer is given up, with an error in the log, and nil.
+// fails five times although both answer is noted as undelivered, the user is told, and nil returned.
 func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, msg Message) error {
 	meta.Type = bridgev2.RemoteEventMessage
-	return persist(ctx, login, meta.Type, func() error {
+	l := of(login.Bridge)
+	parts := begunStep{stepParts, partsName(login.ID, meta.PortalKey, msg.ID)}
+	Passing("message.received")
+	err := persist(ctx, login, meta.Type, func() error {
+		if err := l.forgetParts(ctx, login, meta.PortalKey, msg.ID, parts); err != nil {
+			return err
+		}
+		if err := l.beforeRoom(ctx, login, meta); err != nil {
+			return err
+		}
 		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), "message", string(msg.ID))
 		withTry := meta
 		withTry.MutateContextFunc = try.into
@@ -59,34 +70,88 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 						try.ignore()
 					} else if err == nil {
 						try.expect(converted)
+						if len(converted.Parts) > 1 {
+							err = l.begin(ctx, parts)
+						}
 					}
+					Passing("message.converted")
 					return converted, err
 				},
 			}
 		})
+		Passing("message.handled")
 		if err != nil {
 			return err
 		}
-		return stored(ctx, login, meta.PortalKey, msg.ID, try)
+		if err = stored(ctx, login, meta.PortalKey, msg.ID, try); err != nil {
+			return err
+		}
+		return away(errors.Join(l.end(ctx, parts), l.end(ctx, begunStep{stepRoom, portalName(meta.PortalKey)})))
+	}, func(cause error) error {
+		return l.giveUp(ctx, login, meta, msg.ID, cause)
 	})
+	Passing("message.stored")
+	return err
+}
+
+// forgetParts deletes the rows of a message of which an earlier run may have stored only some: bridgev2 takes one row for
+// the whole message. What is sent again the homeserver recognises.
+func (l *Ledger) forgetParts(ctx context.Context, login *bridgev2.UserLogin, portal networkid.PortalKey, id networkid.MessageID, step begunStep) error {
+	if !l.interrupted(step) {
+		return nil
+	}
+	rows, err := login.Bridge.DB.Message.GetAllPartsByID(ctx, portal.Receiver, id)
+	if err != nil {
+		return awayError{fmt.Errorf("look for the row of message %q: %w", id, err)}
+	}
+	return away(deleteRows(ctx, login, rows))
+}
+
+// giveUp notes a message that Matrix does not take, and has the user told.
+func (l *Ledger) giveUp(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, id networkid.MessageID, cause error) error {
+	if l == nil {
+		return nil
+	}
+	u := database.Undelivered{
+		Seq: l.nextSeq(), LoginID: string(login.ID), PortalID: string(meta.PortalKey.ID),
+		PortalReceiver: string(meta.PortalKey.Receiver), MessageID: string(id), SenderID: string(meta.Sender.Sender),
+		SentAt: meta.Timestamp, Reason: cause.Error(),
+		Notice: fmt.Sprintf("⚠️ A message of %s could not be brought here. Look for it on your phone.",
+			meta.Timestamp.UTC().Format("2006-01-02 15:04 MST")),
+	}
+	if err := l.store.AddUndelivered(ctx, u); err != nil {
+		return awayError{err}
+	}
+	l.counts.undelivered.Add(1)
+	l.tellUndelivered(u)
+	return nil
 }
 
 // Deliver is DeliverMessage for events without a row of their own (receipts, changes of a chat): they count as delivered
 // when bridgev2 has handled them and no request failed for want of a homeserver. make is called once a try; it must put
 // meta into the event it returns.
 func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
-	return persist(ctx, login, meta.Type, func() error {
-		try := newAttempt()
+	return DeliverOnce(ctx, login, "", meta, make)
+}
+
+// DeliverOnce is Deliver for events that show as Matrix events, such as edits, reactions and deletions. The key names the
+// event for the network, the same each time the network delivers it and for no other: from it come the transaction ids of
+// what bridgev2 sends for it, so that the homeserver drops a repeat.
+func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
+	Passing("event.received")
+	err := persist(ctx, login, meta.Type, func() error {
+		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), meta.Type.String(), key)
+		try.numbered = key != ""
 		withTry := meta
 		withTry.MutateContextFunc = try.into
 		if err := handle(ctx, login, withTry, make); err != nil {
 			return err
 		}
-		if _, _, failed := try.outcome(); failed != nil {
-			return awayError{failed}
-		}
-		return nil
-	})
+		_, _, failed := try.outcome()
+		return away(failed)
+	}, func(error) error { return nil })
+	Passing("event.handled")
+	return err
 }
 
 // awayError is a failure that lies with the homeserver or the database, not with the event.
@@ -94,8 +159,17 @@ type awayError struct{ error }
 
 func (e awayError) Unwrap() error { return e.error }
 
-// persist repeats try until it succeeds, is given up, or ctx ends.
-func persist(ctx context.Context, login *bridgev2.UserLogin, kind bridgev2.RemoteEventType, try func() error) error {
+// away makes an awayError of an error, if there is one.
+func away(err error) error {
+	if err == nil {
+		return nil
+	}
+	return awayError{err}
+}
+
+// persist repeats try until it succeeds, is given up, or ctx ends. giveUp is called with the last error; its own is as
+// good as one of try.
+func persist(ctx context.Context, login *bridgev2.UserLogin, kind bridgev2.RemoteEventType, try func() error, giveUp func(error) error) error {
 	log := login.Log.With().Str("action", "deliver").Stringer("event_type", kind).Logger()
 	pause := firstPause
 	for fruitless := 0; ; {
@@ -104,12 +178,17 @@ func persist(ctx context.Context, login *bridgev2.UserLogin, kind bridgev2.Remot
 			return nil
 		}
 		if !errors.As(err, new(awayError)) {
-			if fruitless++; fruitless == maxTries {
-				log.Error().Err(err).Msg("Gave up on an event that Matrix does not take")
-				return nil
+			if fruitless++; fruitless >= maxTries {
+				if giveUpErr := giveUp(err); giveUpErr == nil {
+					log.Error().Err(err).Msg("Gave up on an event that Matrix does not take")
+					return nil
+				}
 			}
 		}
 		log.Warn().Err(err).Stringer("pause", pause).Msg("Event is not in Matrix yet")
+		if l := of(login.Bridge); l != nil {
+			l.counts.redelivered.Add(1)
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("deliver %s: %w (%w)", kind, context.Cause(ctx), err)
@@ -199,7 +278,7 @@ func stored(ctx context.Context, login *bridgev2.UserLogin, portal networkid.Por
 
 // deleteRows makes bridgev2 send a message again of which only some parts were stored; the homeserver recognises those
 // by their transaction ids.
-func deleteRows(ctx context.Context, login *bridgev2.UserLogin, rows []*database.Message) error {
+func deleteRows(ctx context.Context, login *bridgev2.UserLogin, rows []*bridgedb.Message) error {
 	for _, row := range rows {
 		if err := login.Bridge.DB.Message.Delete(ctx, row.RowID); err != nil {
 			return fmt.Errorf("delete the row of part %q of message %q: %w", row.PartID, row.ID, err)

@@ -1,24 +1,277 @@
 // Package ledger is the two edges at which a message changes sides, and what keeps it from being lost or doubled there.
+// One idea: who hands us something is told "taken" only when it is on disk, or on the other side; and what is on disk
+// stays until it has an outcome.
 //
+//   - Matrix to network: the homeserver's transactions are stored, then answered (Ledger.putTransaction). A lane for each
+//     room hands its events to bridgev2 one after the other, waits while the network is away, and forgets an event when
+//     it is sent, ignored, cancelled, or when it failed and the user was told. Seed turns a Matrix event into the seed of
+//     its message id on the network, fixed before the first attempt, so that a repeat is recognised there.
 //   - Network to Matrix: Deliver returns only when an event is in Matrix and its row in our database, so that the
 //     network's acknowledgement means stored. Transport gives what it sends a Matrix transaction id made from the
-//     network's message id, so that the homeserver drops a repeat after a crash between sending and storing.
-//   - Matrix to network: Seed turns a Matrix event into the seed of its message id on the network, fixed before the
-//     first attempt, so that the network or the recipient recognises a repeat.
+//     network's message id, so that the homeserver drops a repeat after a crash between sending and storing. What Matrix
+//     never takes is noted, and the user told.
 //
-// It knows no network. Deliver is called from the goroutine in which a network receives, one call at a time for each
-// login where order matters.
+// It knows no network; networks say with Pending that an error is no outcome, and with AwaitConnection that they are away.
+// Deliver is called from the goroutine in which a network receives, one call at a time for each login where order
+// matters; everything else runs in goroutines of the ledger, between Start and Stop.
 package ledger
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/rs/zerolog"
+
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"crosschat/database"
 )
 
 // Seed is 32 bytes that are the same each time the same Matrix event is sent through the same login, and for no other.
 // A network makes the id of the outgoing message from it.
 func Seed(login networkid.UserLoginID, event id.EventID) [sha256.Size]byte {
 	return sha256.Sum256([]byte("matrix to network\x00" + string(login) + "\x00" + string(event)))
+}
+
+// Connection is what a network's client implements whose messages wait while the network is away.
+type Connection interface {
+	// AwaitConnection blocks until messages can be sent, or waiting for that is pointless because the login has ended
+	// (then it returns nil, too), or ctx ends.
+	AwaitConnection(ctx context.Context) error
+}
+
+// Pending makes of an error of a HandleMatrix method one that is no outcome: the user sees the message as pending, and
+// the ledger tries again, as often as the connection is lost, but at most five times over a connection that stands. After
+// that the error counts. The network must recognise a repeat by the message's id.
+func Pending(err error) error {
+	return bridgev2.WrapErrorInStatus(err).WithStatus(event.MessageStatusPending).WithSendNotice(false)
+}
+
+// Ledger is the durable part. The zero value is not usable; Attach makes one.
+type Ledger struct {
+	bridge *bridgev2.Bridge
+	store  *database.Ledger
+	config *Config
+	matrix matrixSide
+	log    zerolog.Logger
+
+	ctx     context.Context // ends with Stop
+	cancel  context.CancelFunc
+	closing atomic.Bool // bridgev2 is being stopped: only success is an outcome now
+	running sync.WaitGroup
+
+	accepting sync.Mutex // held while a transaction is stored; guards the two flags
+	open      bool       // transactions can be stored
+	started   bool       // what is stored is handed on
+	arrivals  queue[database.Outgoing]
+
+	lock    sync.Mutex // guards what follows
+	seq     int64
+	lanes   map[laneKey]*lane
+	flights map[id.EventID]*flight
+	begun   map[begunStep]bool // true if it was begun by an earlier run
+
+	finished queue[int64]
+	counts   counters
+}
+
+const (
+	// sweepPause is between two looks at what is still to be told or may be forgotten.
+	sweepPause = 30 * time.Second
+	// flushPause collects outcomes, so that many share a commit. A crash meanwhile only repeats what is recognised.
+	flushPause = 20 * time.Millisecond
+)
+
+// Start takes up what an earlier run left and lets transactions in. The database is upgraded by then. It fails only if
+// the database does.
+func (l *Ledger) Start(ctx context.Context) error {
+	if switchedOff() {
+		return nil
+	}
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	if err := l.opened(ctx); err != nil {
+		return err
+	}
+	waiting, err := l.store.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	if err = l.loadBegun(ctx); err != nil {
+		return err
+	}
+	l.matrix.adoptRooms(ctx, l)
+	if len(waiting) > 0 {
+		l.log.Info().Int("count", len(waiting)).Msg("Taking up what was on its way to the networks")
+	}
+	l.counts.resumed.Add(int64(len(waiting)))
+	for _, row := range waiting {
+		row.Tries++ // see fly
+		l.arrivals.push(row)
+	}
+	l.started = true
+	l.matrix.serve()
+	l.goDo(l.pump)
+	l.goDo(l.writeOutcomes)
+	l.goDo(l.sweep)
+	l.goDo(func() { l.matrix.askAgain(l.ctx) })
+	return nil
+}
+
+// opened makes the ledger able to store transactions. The homeserver may hand one over before bridgev2 has started its
+// networks, and would lose keys if it were refused: Synapse repeats only a transaction's events. The lock accepting is
+// held.
+func (l *Ledger) opened(ctx context.Context) error {
+	if l.open {
+		return nil
+	}
+	if err := l.store.Upgrade(ctx); err != nil {
+		return err
+	}
+	last, err := l.store.LastSeq(ctx)
+	if err != nil {
+		return err
+	}
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.seq, l.open = last, true
+	return nil
+}
+
+// Stop ends everything that Start began and returns when it has; what has no outcome stays in the database.
+func (l *Ledger) Stop() {
+	l.closing.Store(true)
+	l.cancel()
+	l.running.Wait()
+	if err := l.flush(context.WithoutCancel(l.ctx)); err != nil {
+		l.log.Warn().Err(err).Msg("Outcomes could not be stored; what they are of is looked at again at the next start")
+	}
+}
+
+func (l *Ledger) goDo(f func()) {
+	l.running.Add(1)
+	go func() {
+		defer l.running.Done()
+		f()
+	}()
+}
+
+// nextSeq is a place in the order of arrival.
+func (l *Ledger) nextSeq() int64 {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.seq++
+	return l.seq
+}
+
+// finish forgets an event that has its outcome, soon. What was not stored has number 0.
+func (l *Ledger) finish(seq int64) {
+	if seq != 0 {
+		l.finished.push(seq)
+	}
+}
+
+func (l *Ledger) writeOutcomes() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.finished.some:
+		}
+		l.pause(flushPause)
+		for pause := firstPause; l.ctx.Err() == nil; pause = min(2*pause, longestPause) {
+			err := l.flush(l.ctx)
+			if err == nil {
+				break
+			}
+			l.log.Warn().Err(err).Stringer("pause", pause).Msg("Outcomes could not be stored yet")
+			l.pause(pause)
+		}
+	}
+}
+
+func (l *Ledger) flush(ctx context.Context) error {
+	seqs := l.finished.take()
+	if err := l.store.Finish(ctx, seqs...); err != nil {
+		l.finished.push(seqs...)
+		return err
+	}
+	if len(seqs) > 0 {
+		Passing("outcome.stored")
+	}
+	return nil
+}
+
+// sweep tells what could not be told at once, and forgets what is old.
+func (l *Ledger) sweep() {
+	for {
+		l.tellAll(l.ctx)
+		if err := l.store.Prune(l.ctx, time.Now().Add(-l.config.KeepFailed)); err != nil && l.ctx.Err() == nil {
+			l.log.Warn().Err(err).Msg("Old entries could not be forgotten yet")
+		}
+		l.pause(sweepPause)
+		if l.ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// pause is cut short when the ledger stops.
+func (l *Ledger) pause(d time.Duration) {
+	select {
+	case <-l.ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// of finds the ledger of a bridge, nil if it has none.
+func of(bridge *bridgev2.Bridge) *Ledger {
+	if edge, ok := bridge.Matrix.(interface{ ledger() *Ledger }); ok {
+		return edge.ledger()
+	}
+	return nil
+}
+
+// errStopped ends what waits when the ledger stops.
+var errStopped = errors.New("the ledger is stopping")
+
+// queue is a list that one goroutine fills and another empties.
+type queue[T any] struct {
+	some chan struct{} // has a token if there may be something
+
+	lock  sync.Mutex
+	items []T
+}
+
+func newQueue[T any]() queue[T] {
+	return queue[T]{some: make(chan struct{}, 1)}
+}
+
+func (q *queue[T]) push(items ...T) {
+	if len(items) == 0 {
+		return
+	}
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	q.items = append(q.items, items...)
+	select {
+	case q.some <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the queue.
+func (q *queue[T]) take() []T {
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	items := q.items
+	q.items = nil
+	return items
 }

@@ -121,3 +121,61 @@ func TestTransportNotesWhenTheHomeserverIsAway(t *testing.T) {
 		})
 	}
 }
+
+// forgetful is a homeserver that carries a request out, does not answer it, and then knows nothing of its transaction id.
+type forgetful struct {
+	sent     []string // transaction ids
+	searches int
+	silent   bool
+}
+
+func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
+	path := strings.Split(req.URL.EscapedPath(), "/")
+	body := `{"event_id":"$new"}`
+	switch {
+	case path[len(path)-1] == "messages":
+		f.searches++
+		body = `{"chunk":[{"event_id":"$other"}`
+		for _, txnID := range f.sent {
+			body += `,{"event_id":"$of-` + txnID + `","unsigned":{"transaction_id":"` + txnID + `"}}`
+		}
+		body += `]}`
+	default:
+		f.sent = append(f.sent, path[len(path)-1])
+		if f.silent {
+			return nil, errors.New("connection reset")
+		}
+	}
+	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
+	hs := &forgetful{silent: true}
+	transport := Transport(hs)
+	send := func() (string, error) {
+		try := newAttempt("login", "chat", "message", "1")
+		try.expect(parts("a"))
+		req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut, "http://hs.localhost"+room+"/send/m.room.message/x1?user_id=%40ghost", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := transport.RoundTrip(req)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		data, err := io.ReadAll(resp.Body)
+		return string(data), err
+	}
+	if _, err := send(); err == nil || hs.searches != 0 {
+		t.Fatalf("the first request: %v, %d searches", err, hs.searches)
+	}
+	hs.silent = false
+	got, err := send()
+	if want := `{"event_id":"$of-` + hs.sent[0] + `"}`; err != nil || got != want || len(hs.sent) != 1 || hs.searches != 1 {
+		t.Errorf("the second request: %q (%v), sent %q, %d searches; want %q", got, err, hs.sent, hs.searches, want)
+	}
+	if _, err = send(); err != nil || hs.searches != 1 {
+		t.Errorf("the third request: %v, %d searches; the homeserver should be trusted again", err, hs.searches)
+	}
+}

@@ -76,7 +76,7 @@ func (c *Client) retire(ctx context.Context, replacement *store.Device) {
 // What a user is told when a login fails: what is wrong, then what to do.
 var (
 	errLoginUnreachable = loginError("UNREACHABLE", "WhatsApp can't be reached. Check the bridge's internet connection and try again.")
-	errLoginTimedOut    = loginError("TIMED_OUT", "the QR code was not scanned in time. Start the login again.")
+	errLoginTimedOut    = loginError("TIMED_OUT", "the code was not used in time. Start the login again.")
 	errLoginCancelled   = loginError("CANCELLED", "the login was cancelled.")
 	errLoginRefused     = loginError("REFUSED", "WhatsApp refused the login. Start it again; if that does not help, look for a message in WhatsApp on your phone.")
 	errLoginLost        = loginError("CONNECTION_LOST", "the connection to WhatsApp was lost. Start the login again.")

@@ -12,32 +12,47 @@ const (
 	maxTextLength = 65536
 	// maxImageSize is the most that WhatsApp's servers take as an image.
 	maxImageSize = 16 << 20
+	// maxVideoSize and maxAudioSize are the most that WhatsApp's own clients send as what plays in the chat, and
+	// maxDocumentSize as a file (docs/decisions.md, "Sizes of WhatsApp's media").
+	maxVideoSize    = 100 << 20
+	maxAudioSize    = 100 << 20
+	maxDocumentSize = 2 << 30
 )
 
 // roomFeatures are what portal rooms can do. Only what is built is claimed.
 var roomFeatures = &event.RoomFeatures{
-	ID:            "crosschat.whatsapp.1",
-	MaxTextLength: maxTextLength,
-	File: event.FileFeatureMap{
-		event.MsgImage: {
-			MimeTypes: map[string]event.CapabilitySupportLevel{
-				"image/jpeg": event.CapLevelFullySupported,
-				"image/png":  event.CapLevelFullySupported,
-			},
-			Caption:          event.CapLevelFullySupported,
-			MaxCaptionLength: maxTextLength,
-			MaxSize:          maxImageSize,
-		},
-	},
-	LocationMessage:     event.CapLevelRejected,
-	Reply:               event.CapLevelDropped,
-	Thread:              event.CapLevelDropped,
-	Edit:                event.CapLevelRejected,
-	Delete:              event.CapLevelRejected,
-	Reaction:            event.CapLevelRejected,
-	Poll:                event.CapLevelRejected,
+	ID:              "crosschat.whatsapp.2",
+	MaxTextLength:   maxTextLength,
+	File:            fileFeatures,
+	LocationMessage: event.CapLevelFullySupported,
+	Reply:           event.CapLevelFullySupported,
+	Thread:          event.CapLevelDropped,
+	// No greatest age of what is edited or deleted: the library would refuse it without telling the user why.
+	Edit:                event.CapLevelFullySupported,
+	Delete:              event.CapLevelFullySupported,
+	Reaction:            event.CapLevelFullySupported,
+	ReactionCount:       1,
+	Poll:                event.CapLevelFullySupported,
+	PollMaxOptions:      maxPollOptions,
+	PollOptionMaxLength: maxPollOption,
+	Formatting:          formatting,
+	DisappearingTimer:   timers,
 	ReadReceipts:        true,
 	TypingNotifications: true,
+}
+
+// formatting is the part of HTML that has a mark on WhatsApp; of the rest the text stays.
+var formatting = event.FormattingFeatureMap{
+	event.FmtBold:          event.CapLevelFullySupported,
+	event.FmtItalic:        event.CapLevelFullySupported,
+	event.FmtStrikethrough: event.CapLevelFullySupported,
+	event.FmtInlineCode:    event.CapLevelFullySupported,
+	event.FmtCodeBlock:     event.CapLevelFullySupported,
+	event.FmtBlockquote:    event.CapLevelFullySupported,
+	event.FmtUnorderedList: event.CapLevelFullySupported,
+	event.FmtOrderedList:   event.CapLevelFullySupported,
+	event.FmtUserLink:      event.CapLevelFullySupported,
+	event.FmtInlineLink:    event.CapLevelPartialSupport,
 }
 
 // GetCapabilities implements bridgev2.NetworkAPI.

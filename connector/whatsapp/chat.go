@@ -24,14 +24,30 @@ const lookupTimeout = 20 * time.Second
 
 // GetChatInfo implements bridgev2.NetworkAPI.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
-	chat, err := parseID(portal.ID)
-	if err != nil {
-		return nil, err
-	}
 	if c.wa == nil {
 		return nil, bridgev2.ErrNotLoggedIn
 	}
-	return c.chatInfo(ctx, chat), nil
+	if chat, part, ok := parseHistory(portal.ID); ok {
+		return c.historyInfo(ctx, chat, part), nil
+	}
+	chat, err := parseChat(portal.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case chat.Server == types.GroupServer:
+		return c.groupInfo(ctx, chat, portal.AvatarID), nil
+	case chat == types.StatusBroadcastJID:
+		return c.statusInfo(), nil
+	}
+	info := c.chatInfo(ctx, chat)
+	// A new room takes its name and picture from the ghost, so the ghost gets its own first: otherwise the room would
+	// start without and change at once.
+	ghost, err := c.network.bridge.GetGhostByID(ctx, info.Members.OtherUserID)
+	if err != nil {
+		return nil, fmt.Errorf("get ghost %q: %w", info.Members.OtherUserID, err)
+	}
+	ghost.UpdateInfoIfNecessary(ctx, c.login, bridgev2.RemoteEventChatResync)
+	return info, nil
 }
 
 func (c *Client) chatInfo(ctx context.Context, chat types.JID) *bridgev2.ChatInfo {
@@ -41,8 +57,10 @@ func (c *Client) chatInfo(ctx context.Context, chat types.JID) *bridgev2.ChatInf
 		Set(bridgev2.ChatMember{EventSender: c.sender(chat, true)}).
 		Set(bridgev2.ChatMember{EventSender: c.sender(chat, chat == c.self)})
 	return &bridgev2.ChatInfo{
-		Name: c.roomName(ctx, chat),
-		Type: &dm,
+		Name:        c.roomName(ctx, chat),
+		Type:        &dm,
+		CanBackfill: true,
+		UserLocal:   c.userLocal(ctx, chat, false),
 		Members: &bridgev2.ChatMemberList{
 			IsFull:           true,
 			TotalMemberCount: len(members),
@@ -67,6 +85,7 @@ func (c *Client) roomName(ctx context.Context, chat types.JID) *string {
 
 // onContact is a change in the user's address book.
 func (c *Client) onContact(evt *events.Contact) {
+	c.learnContact(evt)
 	if chat, ok := c.peer(c.ctx, evt.JID, types.EmptyJID); ok {
 		c.renameRoom(chat, evt.Timestamp)
 	}
@@ -76,7 +95,7 @@ func (c *Client) onContact(evt *events.Contact) {
 func (c *Client) onContacts() {
 	portals, err := c.network.bridge.DB.UserPortal.GetAllForLogin(c.ctx, c.login.UserLogin)
 	if err != nil {
-		c.log.Err(err).Msg("Could not list the rooms to name them after the address book")
+		c.fault(err, "Could not list the rooms to name them after the address book")
 		return
 	}
 	for _, portal := range portals {
@@ -101,12 +120,17 @@ func (c *Client) renameRoom(chat types.JID, at time.Time) {
 // ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI for phone numbers and our own user ids.
 func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, _ bool) (*bridgev2.ResolveIdentifierResponse, error) {
 	if jid, err := parseID(networkid.UserID(identifier)); err == nil {
-		return c.resolved(ctx, jid)
+		return c.resolveID(ctx, jid)
 	}
 	number, ok := phoneNumber(identifier)
 	if !ok {
 		return nil, fmt.Errorf("%q is no phone number: %w", identifier, bridgev2.ErrResolveIdentifierTryNext)
 	}
+	return c.resolveNumber(ctx, number)
+}
+
+// resolveNumber asks the server who has a phone number.
+func (c *Client) resolveNumber(ctx context.Context, number string) (*bridgev2.ResolveIdentifierResponse, error) {
 	if !c.IsLoggedIn() {
 		return nil, bridgev2.ErrNotLoggedIn
 	}

@@ -2,18 +2,23 @@ package whatsapp
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"go.mau.fi/whatsmeow/appstate"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/fakematrix"
 	crosschatdb "crosschat/database"
+	"crosschat/simulator/control"
+	simulated "crosschat/simulator/whatsapp"
 )
 
 func mustPortal(t *testing.T, c *Client, key networkid.PortalKey) *bridgev2.Portal {
@@ -65,6 +70,35 @@ func TestAddressBookNamesRoom(t *testing.T) {
 	contacts, err := c.GetContactList(t.Context())
 	if err != nil || len(contacts) != 1 || *contacts[0].UserInfo.Name != "Anna" || contacts[0].UserID != ghost.ID {
 		t.Errorf("contacts are %+v, error %v", contacts, err)
+	}
+}
+
+// TestNewRoomIsComplete: a room is made with name and picture, and not changed at once.
+func TestNewRoomIsComplete(t *testing.T) {
+	w := newWorld(t)
+	avatar := testJPEG(t, 64, 64)
+	if _, err := w.phones.SetProfile(t.Context(), simulated.Name, w.anna.ID, control.Profile{Avatar: &avatar}); err != nil {
+		t.Fatal(err)
+	}
+	w.logIn()
+	w.network.bridge.Config.PrivateChatPortalMeta = true
+	w.send(w.anna, w.alice, "hello")
+	w.awaitText("hello")
+	w.send(w.anna, w.alice, "again")
+	w.awaitText("again")
+	var state []string
+	for _, call := range w.matrix.Calls("CreateRoom") {
+		for _, evt := range call.Content.(*mautrix.ReqCreateRoom).InitialState {
+			state = append(state, evt.Type.Type)
+		}
+	}
+	if !slices.Contains(state, event.StateRoomName.Type) || !slices.Contains(state, event.StateRoomAvatar.Type) {
+		t.Errorf("the room was made with %q, want a name and a picture among them", state)
+	}
+	for _, call := range w.matrix.Calls("SendState") {
+		if call.Type == event.StateRoomAvatar.Type || call.Type == event.StateRoomName.Type {
+			t.Errorf("the new room was changed: %s %+v", call.Type, call.Content)
+		}
 	}
 }
 

@@ -14,17 +14,26 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/ledger"
 	"crosschat/connector/uplink"
 )
 
 var (
 	_ bridgev2.NetworkAPIWithUserID          = (*Client)(nil)
 	_ bridgev2.ReadReceiptHandlingNetworkAPI = (*Client)(nil)
+	_ bridgev2.EditHandlingNetworkAPI        = (*Client)(nil)
+	_ bridgev2.ReactionHandlingNetworkAPI    = (*Client)(nil)
+	_ bridgev2.RedactionHandlingNetworkAPI   = (*Client)(nil)
+	_ bridgev2.PollHandlingNetworkAPI        = (*Client)(nil)
 	_ bridgev2.TypingHandlingNetworkAPI      = (*Client)(nil)
 	_ bridgev2.IdentifierResolvingNetworkAPI = (*Client)(nil)
 	_ bridgev2.ContactListingNetworkAPI      = (*Client)(nil)
+	_ bridgev2.BackfillingNetworkAPI         = (*Client)(nil)
+	_ ledger.Connection                      = (*Client)(nil)
 )
 
 // Client implements bridgev2.NetworkAPI for one login. It is connected once and disconnected once; to connect again
@@ -48,9 +57,28 @@ type Client struct {
 	presence presence
 	order    sync.Mutex // held while an event is handed to Matrix, so that the next waits even if whatsmeow does not
 
-	profile sync.Mutex // guards the account's name and profile in login
-	history sync.Mutex // lets one history blob at a time into memory
-	rekeyed sync.Map   // peers whose portal is known to have the right key
+	profile sync.Mutex  // guards the account's name and profile in login
+	history sync.Mutex  // lets one history blob at a time into memory
+	demands demands     // what the phone was asked for
+	coming  sync.Map    // ids of messages that history puts into the room before what is being converted
+	filling sync.Mutex  // lets one run at a time fill rooms with history
+	rekeyed sync.Map    // peers whose portal is known to have the right key
+	watches atomic.Bool // whether the user wants to see who is online
+	watched watched     // whose presence was asked for
+	health  health      // whether the connection delivers
+	pace    pace        // of what is sent
+	barred  sync.Map    // chats that WhatsApp does not let us start, and until when
+	newKeys sync.Map    // peers whose security code has changed, and when that was told
+	status  atomic.Bool // whether the user wants status updates
+
+	fillLock  sync.Mutex // guards fillTimer
+	fillTimer *time.Timer
+
+	// What conversion looks up in the bridge, for tests to replace: who a person is in Matrix, and a stored message.
+	whoIs func(context.Context, types.JID) (id.UserID, string)
+	row   func(context.Context, *bridgev2.Portal, networkid.MessageID) *database.Message
+
+	newChatsFrom atomic.Pointer[time.Time] // until when WhatsApp lets the account start no chats, nil if it does
 
 	// The two ways media takes, for tests to replace.
 	download func(context.Context, whatsmeow.DownloadableMessage, *os.File) error
@@ -67,6 +95,9 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	c := &Client{network: n, login: login, log: log, self: self}
 	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
 	c.download, c.upload = c.downloadMedia, c.uploadMedia
+	c.whoIs, c.row = c.mentionName, c.storedMessage
+	c.status.Store(loginMeta(login.UserLogin).ShowStatus)
+	c.watches.Store(loginMeta(login.UserLogin).ShowPresence)
 	if device == nil {
 		return c, nil
 	}
@@ -97,6 +128,8 @@ func (c *Client) Connect(context.Context) {
 		return
 	}
 	c.goDo("connect", c.connect)
+	c.goDo("health", c.watchHealth)
+	c.goDo("presence", c.keepPresence)
 }
 
 // Disconnect implements bridgev2.NetworkAPI: when it returns, nothing of this login runs any more, except that the
@@ -125,6 +158,7 @@ func (c *Client) LogoutRemote(ctx context.Context) {
 	}
 	c.ended.Store(true)
 	c.Disconnect()
+	c.forgetHistory(context.WithoutCancel(ctx))
 	if c.wa == nil {
 		return
 	}
@@ -154,6 +188,13 @@ func (c *Client) IsThisUser(_ context.Context, id networkid.UserID) bool {
 // GetUserID implements bridgev2.NetworkAPIWithUserID.
 func (c *Client) GetUserID() networkid.UserID {
 	return networkid.UserID(c.login.ID)
+}
+
+// fault logs that something of ours failed, unless it is because the login is being disconnected.
+func (c *Client) fault(err error, what string) {
+	if c.ctx.Err() == nil {
+		c.log.Error().Err(err).Msg(what)
+	}
 }
 
 // goDo runs f in a goroutine that Disconnect waits for; f watches c.ctx. After Disconnect it does nothing.

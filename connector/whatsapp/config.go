@@ -20,6 +20,12 @@ type Config struct {
 	MediaTimeout        time.Duration `yaml:"media_timeout"`
 	TypingTimeout       time.Duration `yaml:"typing_timeout"`
 	OnlineAfterActivity time.Duration `yaml:"online_after_activity"`
+	ViewOnceMedia       bool          `yaml:"view_once_media"`
+	DeafAfter           time.Duration `yaml:"deaf_after"`
+	DeafAnswer          time.Duration `yaml:"deaf_answer"`
+	SendPause           time.Duration `yaml:"send_pause"`
+	Proxy               string        `yaml:"proxy"`
+	HidePhoneNumbers    bool          `yaml:"hide_phone_numbers"`
 }
 
 // Simulation sends all of WhatsApp's traffic to a server that plays it. The zero value means the real network.
@@ -37,10 +43,12 @@ func (n *Network) GetConfig() (example string, data any, upgrader configupgrade.
 func copyConfig(helper configupgrade.Helper) {
 	for _, key := range []string{
 		"device_name", "login_timeout", "reconnect_max_delay", "send_timeout", "media_timeout", "typing_timeout",
-		"online_after_activity",
+		"online_after_activity", "deaf_after", "deaf_answer", "send_pause", "proxy",
 	} {
 		helper.Copy(configupgrade.Str, key)
 	}
+	helper.Copy(configupgrade.Bool, "view_once_media")
+	helper.Copy(configupgrade.Bool, "hide_phone_numbers")
 }
 
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork: each error names key, value and remedy.
@@ -61,10 +69,14 @@ func (n *Network) ValidateConfig() error {
 		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
 		{"typing_timeout", c.TypingTimeout, time.Second, 5 * time.Minute},
 		{"online_after_activity", c.OnlineAfterActivity, 0, time.Hour},
+		{"deaf_after", c.DeafAfter, 0, time.Hour},
+		{"deaf_answer", c.DeafAnswer, time.Second, 5 * time.Minute},
+		{"send_pause", c.SendPause, 0, time.Minute},
 	} {
 		if limit.value < limit.low || limit.value > limit.high {
 			return fmt.Errorf("whatsapp.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
 		}
 	}
-	return nil
+	_, err := parseProxy(c.Proxy)
+	return err
 }

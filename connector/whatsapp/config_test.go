@@ -66,7 +66,7 @@ func TestSimulationConfig(t *testing.T) {
 		{"no certificate", Simulation{Address: "127.0.0.1:1", CAFile: noCert}, "simulation.whatsapp.ca_file"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := newTransport(test.simulation)
+			_, err := newTransport(test.simulation, "")
 			if test.want == "" && err != nil {
 				t.Error(err)
 			}

@@ -16,6 +16,8 @@ import (
 // The ids, stored for ever:
 //
 //	user, 1:1 portal, login   whatsapp-lid-<number>, or whatsapp-<phone number> while no LID is known
+//	group                     whatsapp-group-<WhatsApp's id of it>
+//	status updates            whatsapp-status
 //	message                   whatsapp-<chat>:<sender>:<WhatsApp's id>, chat and sender as above without "whatsapp-"
 //
 // WhatsApp's message ids are chosen by the sender and unique only for one chat and sender; bytes in them that are not
@@ -119,7 +121,7 @@ func parseID[T networkid.UserID | networkid.PortalID | networkid.UserLoginID](id
 }
 
 func makeMessageID(key messageKey) (networkid.MessageID, error) {
-	chat, err := rawUser(key.Chat)
+	chat, err := rawChat(key.Chat)
 	if err != nil {
 		return "", fmt.Errorf("chat of message %q: %w", key.ID, err)
 	}
@@ -143,7 +145,7 @@ func parseMessageID(id networkid.MessageID) (messageKey, error) {
 	if len(parts) != 3 {
 		return messageKey{}, fmt.Errorf("parse message id %q: want chat, sender and id", id)
 	}
-	chat, chatOK := parseRawUser(parts[0])
+	chat, chatOK := parseRawChat(parts[0])
 	sender, senderOK := parseRawUser(parts[1])
 	if !chatOK || !senderOK {
 		return messageKey{}, fmt.Errorf("parse message id %q: %w", id, errNotAUser)

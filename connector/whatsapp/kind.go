@@ -15,6 +15,8 @@ var silentFields = map[protoreflect.Name]bool{
 	"fastRatchetKeySenderKeyDistributionMessage": true,
 	"placeholderMessage":                         true,
 	"stickerSyncRmrMessage":                      true,
+	// A second form of what was sent already, such as a picture in higher resolution.
+	"associatedChildMessage": true,
 }
 
 // spokenProtocol are the protocol messages that change what people see; all others are silent.

@@ -41,16 +41,25 @@ func (n *Network) GetLoginFlows() []bridgev2.LoginFlow {
 		ID:          flowQR,
 		Name:        "QR code",
 		Description: "Scan a QR code with WhatsApp on your phone",
+	}, {
+		ID:          flowCode,
+		Name:        "Pairing code",
+		Description: "Give your phone number and type a code into WhatsApp on your phone",
 	}}
 }
 
 // CreateLogin implements bridgev2.NetworkConnector.
 func (n *Network) CreateLogin(_ context.Context, user *bridgev2.User, flowID string) (bridgev2.LoginProcess, error) {
-	if flowID != flowQR {
+	log := user.Log.With().Str("network", "whatsapp").Str("action", "login").Logger()
+	login := &qrLogin{network: n, user: user, log: log}
+	switch flowID {
+	case flowQR:
+		return login, nil
+	case flowCode:
+		return codeLogin{login}, nil
+	default:
 		return nil, bridgev2.ErrInvalidLoginFlowID
 	}
-	log := user.Log.With().Str("network", "whatsapp").Str("action", "login").Logger()
-	return &qrLogin{network: n, user: user, log: log}, nil
 }
 
 // qrLogin is one login by QR code. bridgev2 calls its methods one after the other, Cancel perhaps meanwhile; whatsmeow
@@ -65,11 +74,13 @@ type qrLogin struct {
 	wa     *whatsmeow.Client
 	events chan any
 
+	number  string // asks for a code to type in; empty for a QR code
 	codes   []string
 	expiry  <-chan time.Time // of the code that is shown
 	restart bool             // the server wants the paired device to connect anew
 
 	lock    sync.Mutex
+	open    bool // Start was called
 	ended   bool
 	pairing bool  // whatsmeow was allowed to pair
 	refusal error // why it was not allowed
@@ -82,7 +93,12 @@ var _ bridgev2.LoginProcessDisplayAndWait = (*qrLogin)(nil)
 
 // Start implements bridgev2.LoginProcess: it connects and waits for the first code.
 func (l *qrLogin) Start(ctx context.Context) (*bridgev2.LoginStep, error) {
+	l.lock.Lock()
+	l.open = true
+	l.lock.Unlock()
 	l.ctx, l.cancel = context.WithTimeout(l.log.WithContext(l.network.bridge.BackgroundCtx), l.network.Config.LoginTimeout)
+	// A step that waits for the user's input has nobody else to notice that the time is over.
+	context.AfterFunc(l.ctx, l.end)
 	l.events = make(chan any, 16)
 	l.paired = make(chan struct{})
 	l.wa = whatsmeow.NewClient(l.network.db.WhatsAppStore().NewDevice(), newLibraryLog(l.log))
@@ -117,6 +133,7 @@ func (l *qrLogin) onEvent(evt any) {
 	switch evt.(type) {
 	case *events.PairSuccess, *events.PairError:
 		l.pairingEnded.Do(func() { close(l.paired) })
+	case *events.PairPasskeyRequest, *events.PairPasskeyConfirmation, *events.PairPasskeyError:
 	case *events.QR, *events.QRScannedWithoutMultidevice, *events.ManualLoginReconnect, *events.Disconnected,
 		*events.ClientOutdated, *events.ConnectFailure, *events.LoggedOut, *events.TemporaryBan, *events.StreamError:
 	default:
@@ -182,6 +199,9 @@ func (l *qrLogin) handle(ctx context.Context, raw any) (*bridgev2.LoginStep, err
 		if len(evt.Codes) == 0 {
 			return nil, errLoginRefused
 		}
+		if l.number != "" {
+			return l.showPairCode()
+		}
 		l.codes = evt.Codes
 		return l.showNextCode(scanInstructions), nil
 	case *events.QRScannedWithoutMultidevice:
@@ -190,6 +210,12 @@ func (l *qrLogin) handle(ctx context.Context, raw any) (*bridgev2.LoginStep, err
 		// The word to connect anew may overtake that of the pairing: they come from two goroutines.
 		l.restart = true
 		return nil, nil
+	case *events.PairPasskeyRequest:
+		return l.askPasskey(evt)
+	case *events.PairPasskeyConfirmation:
+		return l.confirmPasskey(evt)
+	case *events.PairPasskeyError:
+		return nil, l.passkeyFailed(evt.Error)
 	case *events.PairSuccess:
 		return l.finish(ctx)
 	case *events.PairError:
@@ -245,38 +271,6 @@ func (l *qrLogin) finish(ctx context.Context) (*bridgev2.LoginStep, error) {
 		return nil, errLoginNotStored
 	}
 	return completeStep(login, name), nil
-}
-
-// claim makes what is left the caller's; it is false if the login has ended.
-func (l *qrLogin) claim() bool {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	if l.ended {
-		return false
-	}
-	l.ended = true
-	return true
-}
-
-// end stops everything and undoes a pairing that may have happened. It may be called any number of times.
-func (l *qrLogin) end() {
-	if !l.claim() || l.cancel == nil {
-		return
-	}
-	l.lock.Lock()
-	pairing := l.pairing
-	l.lock.Unlock()
-	if pairing {
-		select {
-		case <-l.paired:
-		case <-time.After(pairingEndTimeout):
-		}
-	}
-	l.wa.Disconnect()
-	l.cancel()
-	if device := l.wa.Store; pairing && device.ID != nil && !device.Deleted {
-		l.network.unlinkDevice(l.log, device)
-	}
 }
 
 func completeStep(login *bridgev2.UserLogin, name string) *bridgev2.LoginStep {

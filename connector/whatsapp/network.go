@@ -19,6 +19,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
@@ -73,11 +74,16 @@ func (n *Network) UseDatabase(db *crosschatdb.Database) {
 // Init implements bridgev2.NetworkConnector.
 func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
+	if processor, ok := bridge.Commands.(*commands.Processor); ok {
+		processor.AddHandlers(commandStatus(), commandHistory())
+		processor.AddHandlers(accountCommands()...)
+		processor.AddHandlers(commandMedia())
+	}
 }
 
 // Start implements bridgev2.NetworkConnector. It fails for faults of config or database only.
 func (n *Network) Start(ctx context.Context) (err error) {
-	n.transport, err = newTransport(n.simulation)
+	n.transport, err = newTransport(n.simulation, n.Config.Proxy)
 	if err != nil {
 		return err
 	}
@@ -171,7 +177,7 @@ func (n *Network) GetDBMetaTypes() database.MetaTypes {
 
 // GetCapabilities implements bridgev2.NetworkConnector.
 func (n *Network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
-	return &bridgev2.NetworkGeneralCapabilities{AggressiveUpdateInfo: true}
+	return &bridgev2.NetworkGeneralCapabilities{DisappearingMessages: true, AggressiveUpdateInfo: true}
 }
 
 // GetBridgeInfoVersion implements bridgev2.NetworkConnector.

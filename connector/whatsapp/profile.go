@@ -3,18 +3,17 @@ package whatsapp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/util/jsontime"
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"crosschat/connector/convert"
 	crosschatdb "crosschat/database"
@@ -82,6 +81,9 @@ func (c *Client) publicName(ctx context.Context, jid types.JID) string {
 
 // numberName stands in for a name: the phone number, or the LID where that is all there is.
 func (c *Client) numberName(ctx context.Context, jid types.JID) string {
+	if c.network.Config.HidePhoneNumbers {
+		return "WhatsApp user"
+	}
 	for _, address := range c.addresses(ctx, jid) {
 		if address.Server == types.DefaultUserServer {
 			return "+" + address.User
@@ -92,6 +94,9 @@ func (c *Client) numberName(ctx context.Context, jid types.JID) string {
 
 func (c *Client) identifiers(ctx context.Context, jid types.JID) []string {
 	ids := []string{}
+	if c.network.Config.HidePhoneNumbers {
+		return ids
+	}
 	for _, address := range c.addresses(ctx, jid) {
 		if address.Server == types.DefaultUserServer {
 			ids = append(ids, "tel:+"+address.User)
@@ -131,6 +136,10 @@ func (c *Client) onPushName(evt *events.PushName) {
 
 // onPicture is a new profile picture, or one that went.
 func (c *Client) onPicture(evt *events.Picture) {
+	if isGroup(evt.JID) {
+		c.onGroupPicture(evt)
+		return
+	}
 	c.updateGhost(evt.JID, types.EmptyJID, func(ctx context.Context, ghost *bridgev2.Ghost, jid types.JID) *bridgev2.UserInfo {
 		info := &bridgev2.UserInfo{}
 		c.addAvatar(ctx, ghost, jid, info)
@@ -138,50 +147,71 @@ func (c *Client) onPicture(evt *events.Picture) {
 	})
 }
 
-// updateGhost changes a ghost that exists in a goroutine, so that messages need not wait for it.
+// updateGhost changes a ghost that exists. It is done in turn with the messages of its chat, which update the ghost, too:
+// two updates at once would show the room's members states that never were.
 func (c *Client) updateGhost(address, alt types.JID, info func(context.Context, *bridgev2.Ghost, types.JID) *bridgev2.UserInfo) {
 	jid, ok := c.peer(c.ctx, address, alt)
 	if !ok {
 		return
 	}
-	c.goDo("profile", func() {
-		ghost, err := c.network.bridge.GetExistingGhostByID(c.ctx, mustID[networkid.UserID](jid))
+	update := func(ctx context.Context) {
+		ghost, err := c.network.bridge.GetExistingGhostByID(ctx, mustID[networkid.UserID](jid))
 		if err != nil {
-			c.log.Err(err).Msg("Could not load a ghost to update it")
+			c.fault(err, "Could not load a ghost to update it")
 		} else if ghost != nil {
-			ghost.UpdateInfo(c.ctx, info(c.ctx, ghost, jid))
+			ghost.UpdateInfo(ctx, info(ctx, ghost, jid))
 		}
+	}
+	key := c.portalKey(jid)
+	if portal, err := c.network.bridge.GetExistingPortalByKey(c.ctx, key); err != nil || portal == nil || portal.MXID == "" {
+		c.goDo("profile", func() { update(c.ctx) })
+		return
+	}
+	c.login.QueueRemoteEvent(&simplevent.EventMeta{
+		Type:          bridgev2.RemoteEventUnknown, // nothing but the function is handled
+		PortalKey:     key,
+		PreHandleFunc: func(ctx context.Context, _ *bridgev2.Portal) { update(ctx) },
 	})
 }
 
 // addAvatar asks for the profile picture and adds it to info if it is another than the ghost has. A failure leaves the
 // picture as it is; it is an ornament.
 func (c *Client) addAvatar(ctx context.Context, ghost *bridgev2.Ghost, jid types.JID, info *bridgev2.UserInfo) {
-	ctx, cancel := c.bound(ctx, avatarTimeout)
-	defer cancel()
-	picture, err := c.wa.GetProfilePictureInfo(ctx, jid, &whatsmeow.GetProfilePictureParams{ExistingID: string(ghost.AvatarID)})
-	switch {
-	case errors.Is(err, whatsmeow.ErrProfilePictureNotSet):
-		info.Avatar = &bridgev2.Avatar{Remove: true}
-	case errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized), err == nil && picture == nil:
-	case err != nil:
-		zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not ask for a profile picture")
+	avatar, answered := c.picture(ctx, jid, ghost.AvatarID)
+	if !answered {
 		return
-	default:
-		data, err := c.wa.DownloadMediaWithOnlyPath(ctx, picture.DirectPath)
-		if err != nil {
-			zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not download a profile picture")
-			return
-		}
-		info.Avatar = &bridgev2.Avatar{
-			ID:  networkid.AvatarID(picture.ID),
-			Get: func(context.Context) ([]byte, error) { return data, nil },
-		}
 	}
+	info.Avatar = avatar
 	info.ExtraUpdates = func(_ context.Context, ghost *bridgev2.Ghost) bool {
 		ghostMeta(ghost).AvatarCheckedAt = jsontime.UnixNow()
 		return true
 	}
+}
+
+// picture asks for the picture of a person or a group. The avatar is nil if it is still the known one, or nobody's
+// business; answered is false if WhatsApp did not tell.
+func (c *Client) picture(ctx context.Context, jid types.JID, known networkid.AvatarID) (avatar *bridgev2.Avatar, answered bool) {
+	ctx, cancel := c.bound(ctx, avatarTimeout)
+	defer cancel()
+	picture, err := c.wa.GetProfilePictureInfo(ctx, jid, &whatsmeow.GetProfilePictureParams{ExistingID: string(known)})
+	switch {
+	case errors.Is(err, whatsmeow.ErrProfilePictureNotSet):
+		return &bridgev2.Avatar{Remove: true}, true
+	case errors.Is(err, whatsmeow.ErrProfilePictureUnauthorized), err == nil && picture == nil:
+		return nil, true
+	case err != nil:
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not ask for a profile picture")
+		return nil, false
+	}
+	data, err := c.wa.DownloadMediaWithOnlyPath(ctx, picture.DirectPath)
+	if err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not download a profile picture")
+		return nil, false
+	}
+	return &bridgev2.Avatar{
+		ID:  networkid.AvatarID(picture.ID),
+		Get: func(context.Context) ([]byte, error) { return data, nil },
+	}, true
 }
 
 // ghostMeta is our part of a ghost's metadata, made if need be.
@@ -195,17 +225,4 @@ func ghostMeta(ghost *bridgev2.Ghost) *crosschatdb.WhatsAppGhost {
 		meta.WhatsApp = &crosschatdb.WhatsAppGhost{}
 	}
 	return meta.WhatsApp
-}
-
-// learnHistory downloads a history blob for the names and addresses in it, which whatsmeow stores.
-func (c *Client) learnHistory(notification *waE2E.HistorySyncNotification) {
-	c.history.Lock()
-	defer c.history.Unlock()
-	err := c.whileConnected(c.ctx, func() error {
-		_, err := c.wa.DownloadHistorySync(c.ctx, notification, true)
-		return err
-	})
-	if err != nil && c.ctx.Err() == nil {
-		c.log.Warn().Err(fmt.Errorf("download history: %w", err)).Msg("Names from the phone's history are missing")
-	}
 }

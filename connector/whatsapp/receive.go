@@ -26,11 +26,12 @@ func (c *Client) onEvent(raw any) (received bool) {
 	}
 	defer c.work.done()
 	defer uplink.Recover(c.login, "whatsapp events")
+	c.judge(raw)
 	switch evt := raw.(type) {
 	case *events.Message:
 		return c.onMessage(evt)
 	case *events.UndecryptableMessage:
-		c.onUndecryptable(evt)
+		return c.onUndecryptable(evt)
 	case *events.Receipt:
 		return c.onReceipt(evt)
 	case *events.ChatPresence:
@@ -39,8 +40,33 @@ func (c *Client) onEvent(raw any) (received bool) {
 		c.onPushName(evt)
 	case *events.Picture:
 		c.onPicture(evt)
+	case *events.MediaRetry:
+		// In a goroutine of its own, since nobody repeats it and a download would hold up what comes behind it.
+		c.goDo("media retry", func() { c.onMediaRetry(evt) })
 	case *events.Contact:
 		c.onContact(evt)
+	case *events.Presence:
+		c.onPresence(evt)
+	case *events.NotifyAccountReachoutTimelock:
+		c.onTimelock(evt)
+	case *events.IdentityChange:
+		return c.onIdentityChange(evt)
+	case *events.Mute:
+		c.onChatSetting(evt.JID, evt.Timestamp)
+	case *events.Pin:
+		c.onChatSetting(evt.JID, evt.Timestamp)
+	case *events.Archive:
+		c.onChatSetting(evt.JID, evt.Timestamp)
+	case *events.CallOffer:
+		return c.onCall(evt.BasicCallMeta, isVideoCall(evt))
+	case *events.CallOfferNotice:
+		return c.onCall(evt.BasicCallMeta, evt.Media == "video")
+	case *events.CallTerminate:
+		return c.onCallEnd(evt.BasicCallMeta, evt.Reason)
+	case *events.GroupInfo:
+		return c.onGroupInfo(evt)
+	case *events.JoinedGroup:
+		return c.onJoinedGroup(evt)
 	default:
 		if !c.onState(raw) {
 			c.log.Trace().Type("event_type", raw).Msg("Ignored an event")
@@ -52,33 +78,31 @@ func (c *Client) onEvent(raw any) (received bool) {
 func (c *Client) onMessage(evt *events.Message) bool {
 	info := &evt.Info
 	log := c.log.With().Str("message_id", info.ID).Stringer("chat", info.Chat).Logger()
+	if done, received := c.fillPlaceholder(evt); done {
+		return received
+	}
 	if carriesNothing(evt.Message) {
-		c.onProtocolMessage(info, evt.Message)
-		return true
+		return c.onProtocolMessage(info, evt.Message)
 	}
-	alt := chatAlt(info.MessageSource)
-	chat, ok := c.peer(c.ctx, info.Chat, alt)
+	chat, id, meta, ok := c.messageMeta(info)
 	if !ok {
-		log.Debug().Msg("Ignored a message of a kind of chat that is not bridged")
-		return true
-	}
-	id, err := makeMessageID(messageKey{Chat: chat, Sender: c.author(chat, info.IsFromMe), ID: info.ID})
-	if err != nil {
-		log.Warn().Err(err).Msg("Ignored a message with a malformed id")
 		return true
 	}
 	c.learnName(info)
-	key := c.portalKey(chat)
-	c.rekey(chat, info.Chat, alt)
+	c.watch(chat)
+	if !info.IsFromMe {
+		c.barred.Delete(chat) // whoever writes to us may be answered
+	}
+	c.rekey(chat, info.Chat, chatAlt(info.MessageSource))
+	if received, isTimer := c.onTimer(evt, meta); isTimer {
+		return received
+	}
+	if received, isChange := c.onChange(evt, chat); isChange {
+		return received
+	}
 	c.order.Lock()
 	defer c.order.Unlock()
-	err = ledger.DeliverMessage(c.ctx, c.login, simplevent.EventMeta{
-		LogContext:   func(with zerolog.Context) zerolog.Context { return with.Str("message_id", info.ID) },
-		PortalKey:    key,
-		Sender:       c.sender(chat, info.IsFromMe),
-		CreatePortal: true,
-		Timestamp:    info.Timestamp,
-	}, ledger.Message{
+	err := ledger.DeliverMessage(c.ctx, c.login, meta, ledger.Message{
 		ID:            id,
 		TransactionID: networkid.TransactionID(id),
 		Convert: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
@@ -97,20 +121,11 @@ func (c *Client) delivered(log zerolog.Logger, err error) bool {
 }
 
 // onProtocolMessage takes what the account's own phone tells this device. whatsmeow itself handles keys and app state.
-func (c *Client) onProtocolMessage(info *types.MessageInfo, msg *waE2E.Message) {
+func (c *Client) onProtocolMessage(info *types.MessageInfo, msg *waE2E.Message) bool {
 	if history := msg.GetProtocolMessage().GetHistorySyncNotification(); history != nil && info.IsFromMe {
-		c.goDo("history", func() { c.learnHistory(history) })
+		return c.onHistory(info.ID, history)
 	}
-}
-
-// onUndecryptable is only a note: whatsmeow has asked the sender's device and the own phone for the message, and their
-// answer comes as a normal message.
-func (c *Client) onUndecryptable(evt *events.UndecryptableMessage) {
-	c.log.Warn().
-		Str("message_id", evt.Info.ID).
-		Stringer("chat", evt.Info.Chat).
-		Bool("unavailable", evt.IsUnavailable).
-		Msg("Message could not be decrypted and was asked for again")
+	return true
 }
 
 func (c *Client) onReceipt(evt *events.Receipt) bool {
@@ -126,14 +141,20 @@ func (c *Client) onReceipt(evt *events.Receipt) bool {
 	if kind == bridgev2.RemoteEventDeliveryReceipt && evt.IsFromMe {
 		return true
 	}
-	chat, ok := c.peer(c.ctx, evt.Chat, chatAlt(evt.MessageSource))
+	chat, reader, ok := c.place(c.ctx, evt.MessageSource)
 	if !ok {
 		return true
 	}
+	// What others tell is of the account's messages, what its other devices tell is of somebody else's.
+	author := c.author(chat, !evt.IsFromMe)
+	if chat.Server == types.GroupServer && evt.IsFromMe {
+		if author, ok = c.peer(c.ctx, evt.MessageSender, types.EmptyJID); !ok {
+			return true
+		}
+	}
 	var targets []networkid.MessageID
 	for _, waID := range evt.MessageIDs {
-		// What others tell is of the account's messages, what its other devices tell is of the contact's.
-		id, err := makeMessageID(messageKey{Chat: chat, Sender: c.author(chat, !evt.IsFromMe), ID: waID})
+		id, err := makeMessageID(messageKey{Chat: chat, Sender: author, ID: waID})
 		if err == nil {
 			targets = append(targets, id)
 		}
@@ -144,7 +165,7 @@ func (c *Client) onReceipt(evt *events.Receipt) bool {
 	meta := simplevent.EventMeta{
 		Type:      kind,
 		PortalKey: c.portalKey(chat),
-		Sender:    c.sender(chat, evt.IsFromMe),
+		Sender:    c.as(reader),
 		Timestamp: evt.Timestamp,
 	}
 	c.order.Lock()
@@ -187,7 +208,7 @@ func (c *Client) onTyping(evt *events.ChatPresence) {
 	if evt.IsFromMe {
 		return
 	}
-	chat, ok := c.peer(c.ctx, evt.Chat, chatAlt(evt.MessageSource))
+	chat, author, ok := c.place(c.ctx, evt.MessageSource)
 	if !ok {
 		return
 	}
@@ -195,7 +216,7 @@ func (c *Client) onTyping(evt *events.ChatPresence) {
 		EventMeta: simplevent.EventMeta{
 			Type:      bridgev2.RemoteEventTyping,
 			PortalKey: c.portalKey(chat),
-			Sender:    c.sender(chat, false),
+			Sender:    c.as(author),
 		},
 	}
 	if evt.State == types.ChatPresenceComposing {
@@ -252,11 +273,6 @@ func (c *Client) sender(chat types.JID, fromMe bool) bridgev2.EventSender {
 	return bridgev2.EventSender{Sender: mustID[networkid.UserID](chat)}
 }
 
-// portalKey is the portal of a 1:1 chat. chat is a person's address.
-func (c *Client) portalKey(chat types.JID) networkid.PortalKey {
-	return networkid.PortalKey{ID: mustID[networkid.PortalID](chat), Receiver: c.login.ID}
-}
-
 // rekey moves a portal that was made under a phone number, when its LID was not known, to the LID. It is done at most
 // once for each peer and run of the program.
 func (c *Client) rekey(chat, address, alt types.JID) {
@@ -274,9 +290,11 @@ func (c *Client) rekey(chat, address, alt types.JID) {
 	}
 	old, err := c.network.bridge.GetExistingPortalByKey(c.ctx, c.portalKey(pn))
 	if err == nil && old != nil {
-		_, _, err = c.network.bridge.ReIDPortal(c.ctx, old.PortalKey, c.portalKey(chat))
+		if _, _, err = c.network.bridge.ReIDPortal(c.ctx, old.PortalKey, c.portalKey(chat)); err == nil {
+			c.afterRekey(chat)
+		}
 	}
 	if err != nil {
-		c.log.Err(err).Stringer("chat", chat).Msg("Could not move a portal from phone number to LID")
+		c.fault(err, "Could not move a portal from phone number to LID")
 	}
 }

@@ -33,22 +33,26 @@ const (
 
 // HandleMatrixMessage implements bridgev2.NetworkAPI: it blocks until WhatsApp has taken the message.
 func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMessage) (*bridgev2.MatrixMessageResponse, error) {
-	if !c.IsLoggedIn() {
-		return nil, errNotLoggedIn()
-	}
-	if !c.work.begin() {
-		return nil, errStopping()
-	}
-	defer c.work.done()
-	chat, err := parseID(msg.Portal.ID)
-	if err != nil {
-		return nil, fmt.Errorf("chat of portal: %w", err)
-	}
-	c.active()
-	waMsg, err := c.fromMatrix(ctx, msg)
+	chat, done, err := c.beginSend(msg.Portal)
 	if err != nil {
 		return nil, err
 	}
+	defer done()
+	waMsg, err := c.fromMatrix(ctx, msg)
+	if err != nil {
+		if connectionLost(err) || !c.online.open() {
+			err = ledger.Pending(err)
+		}
+		return nil, err
+	}
+	c.addMentions(msg.Content, waMsg)
+	c.addReply(ctx, msg, waMsg)
+	return c.sendNew(ctx, chat, msg, waMsg)
+}
+
+// sendNew sends a message of its own that stands for a Matrix event, and answers with its row.
+func (c *Client) sendNew(ctx context.Context, chat types.JID, msg *bridgev2.MatrixMessage, out *waE2E.Message) (*bridgev2.MatrixMessageResponse, error) {
+	live(out, msg.Portal.Disappear)
 	waID := outgoingID(c.login.ID, msg.Event.ID)
 	id, err := makeMessageID(messageKey{Chat: chat, Sender: c.self, ID: waID})
 	if err != nil {
@@ -56,7 +60,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	}
 	txn := networkid.TransactionID(id)
 	msg.AddPendingToIgnore(txn)
-	sentAt, err := c.send(ctx, chat, waMsg, waID)
+	sentAt, err := c.send(ctx, chat, out, waID)
 	if err != nil {
 		msg.RemovePending(txn)
 		return nil, err
@@ -76,22 +80,38 @@ func outgoingID(login networkid.UserLoginID, evt id.EventID) types.MessageID {
 // send blocks until the server has taken the message, over as many connections as it takes within the time limit: by
 // its id the server recognises a repeat. The error is ready for bridgev2.
 func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, waID types.MessageID) (time.Time, error) {
+	if err := c.mayWrite(chat); err != nil {
+		return time.Time{}, err
+	}
+	if err := c.paced(ctx); err != nil {
+		return time.Time{}, err
+	}
 	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 	defer cancel()
-	tried := false
+	tried, refusals := false, 0
 	for {
 		if err := c.online.wait(ctx); err != nil {
 			return time.Time{}, sendError(fmt.Errorf("wait for connection: %w", err), tried)
 		}
 		tried = true
 		marked, release := withEncryption(ctx)
+		ledger.Passing("network.sending")
 		resp, err := c.wa.SendMessage(marked, chat, msg, whatsmeow.SendRequestExtra{ID: waID})
 		release()
+		ledger.Passing("network.sent")
 		if err == nil {
 			return resp.Timestamp, nil
 		}
 		if !connectionLost(err) {
-			return time.Time{}, sendError(err, tried)
+			pause, explained := c.refused(chat, err, refusals)
+			if explained != nil {
+				return time.Time{}, explained
+			}
+			if pause == 0 || !hold(ctx, pause) {
+				return time.Time{}, sendError(err, tried)
+			}
+			refusals++
+			continue
 		}
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("Connection was lost while sending, waiting for the next")
 		select {
@@ -100,6 +120,14 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 		case <-time.After(resendPause):
 		}
 	}
+}
+
+// AwaitConnection implements ledger.Connection.
+func (c *Client) AwaitConnection(ctx context.Context) error {
+	if !c.IsLoggedIn() {
+		return nil
+	}
+	return c.online.wait(ctx)
 }
 
 // connectionLost is whether an error only says that there is no connection just now.
@@ -117,14 +145,17 @@ func sendError(err error, tried bool) error {
 	case errors.Is(err, whatsmeow.ErrNotLoggedIn):
 		return errNotLoggedIn()
 	case errors.Is(err, whatsmeow.ErrServerReturnedError):
+		if text := err.Error(); strings.HasSuffix(text, " 403") || strings.HasSuffix(text, " 404") {
+			status = status.WithStatus(event.MessageStatusFail)
+		}
 		return status.WithIsCertain(true).WithMessage(refusal(err))
 	case !tried:
-		return status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
-			WithMessage("there was no connection to WhatsApp; try again when it is back")
+		return ledger.Pending(status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
+			WithMessage("there was no connection to WhatsApp; try again when it is back"))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, whatsmeow.ErrMessageTimedOut), connectionLost(err):
-		return status.WithIsCertain(false).WithErrorReason(event.MessageStatusNetworkError).
-			WithMessage("WhatsApp did not confirm the message in time; look on your phone before you try again")
+		return ledger.Pending(status.WithIsCertain(false).WithErrorReason(event.MessageStatusNetworkError).
+			WithMessage("WhatsApp did not confirm the message in time; look on your phone before you try again"))
 	default:
 		return status.WithIsCertain(true).WithMessage("the message could not be sent to WhatsApp; try again")
 	}
@@ -141,6 +172,8 @@ func refusal(err error) string {
 		return "this account is not on WhatsApp any more"
 	case strings.HasSuffix(text, " 463"):
 		return "WhatsApp does not let your account start new chats at the moment; see WhatsApp on your phone"
+	case strings.HasSuffix(text, " 429"), strings.HasSuffix(text, " 503"):
+		return "WhatsApp takes no more messages just now; wait a while before you try again"
 	case strings.HasSuffix(text, " 479"):
 		return "WhatsApp refused the message because the contact's devices have changed; try again"
 	default:
@@ -155,20 +188,20 @@ func errNotLoggedIn() error {
 }
 
 func errStopping() error {
-	return bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
-		WithIsCertain(true).WithSendNotice(true).WithErrorReason(event.MessageStatusNetworkError).
-		WithMessage("the bridge was just stopping; send the message again")
+	return ledger.Pending(bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
+		WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
+		WithMessage("the bridge was just stopping; send the message again"))
 }
 
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
-	if !c.IsLoggedIn() || !c.work.begin() {
+	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || !c.work.begin() {
 		return nil
 	}
 	defer c.work.done()
 	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 	defer cancel()
-	chat, err := parseID(receipt.Portal.ID)
+	chat, err := parseChat(receipt.Portal.ID)
 	if err != nil {
 		return fmt.Errorf("chat of portal: %w", err)
 	}
@@ -217,11 +250,11 @@ func (c *Client) unread(ctx context.Context, receipt *bridgev2.MatrixReadReceipt
 
 // HandleMatrixTyping implements bridgev2.TypingHandlingNetworkAPI. Without a connection typing is forgotten.
 func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyping) error {
-	if !c.IsLoggedIn() || !c.online.open() || !c.work.begin() {
+	if !c.IsLoggedIn() || !c.online.open() || isReadOnly(msg.Portal.ID) || !c.work.begin() {
 		return nil
 	}
 	defer c.work.done()
-	chat, err := parseID(msg.Portal.ID)
+	chat, err := parseChat(msg.Portal.ID)
 	if err != nil {
 		return fmt.Errorf("chat of portal: %w", err)
 	}

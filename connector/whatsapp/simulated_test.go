@@ -58,6 +58,12 @@ type world struct {
 
 func newWorld(t *testing.T, allowed ...string) *world {
 	t.Helper()
+	return newWorldWith(t, func(aloneNetwork, string) {}, allowed...)
+}
+
+// newWorldWith is newWorld with another config; change is given the server's address.
+func newWorldWith(t *testing.T, change func(n aloneNetwork, server string), allowed ...string) *world {
+	t.Helper()
 	s, err := server.New(server.Config{Root: root, Logger: zerolog.Nop()})
 	if err != nil {
 		t.Fatalf("start simulated server: %v", err)
@@ -82,6 +88,7 @@ func newWorld(t *testing.T, allowed ...string) *world {
 		t.Fatal(err)
 	}
 	w.network.Simulate(Simulation{Address: s.Address(), CAFile: ca, RootKey: unreachable().RootKey})
+	change(w.network, s.Address())
 	mustStart(t, w.matrix, w.network, t.TempDir(), allowed...)
 	w.alice, w.anna = w.person("Alice"), w.person("Anna")
 	return w
@@ -434,4 +441,35 @@ func TestTypingAndReadFromMatrix(t *testing.T) {
 	}
 	w.awaitAnna(control.Match{Kind: control.KindTyping, Text: "composing"})
 	w.awaitAnna(control.Match{Kind: control.KindTyping, Text: "paused"})
+}
+
+// TestProfileChange: a new picture and a new name each change the room once, and no state shows that never was.
+func TestProfileChange(t *testing.T) {
+	w := newWorld(t)
+	w.logIn()
+	w.network.bridge.Config.PrivateChatPortalMeta = true
+	w.send(w.anna, w.alice, "hello")
+	w.awaitText("hello")
+	avatars := func() (count int) {
+		for _, call := range w.matrix.Calls("SetAvatarURL") {
+			if call.User == w.matrix.FormatGhostMXID(networkid.UserID("whatsapp-lid-"+w.anna.LID)) {
+				count++
+			}
+		}
+		return count
+	}
+	before := avatars()
+	name, avatar := "Annabel", testJPEG(t, 64, 64)
+	if _, err := w.phones.SetProfile(t.Context(), simulated.Name, w.anna.ID, control.Profile{Name: &name, Avatar: &avatar}); err != nil {
+		t.Fatal(err)
+	}
+	w.send(w.anna, w.alice, "do you know me")
+	w.awaitText("do you know me")
+	waitFor(t, "the ghost to have the new name and picture", func() bool {
+		row, err := w.network.bridge.DB.Ghost.GetByID(t.Context(), networkid.UserID("whatsapp-lid-"+w.anna.LID))
+		return err == nil && row.Name == name && row.AvatarID != "" && row.AvatarSet
+	})
+	if got := avatars() - before; got != 1 {
+		t.Errorf("the ghost's picture was set %d times, want once", got)
+	}
 }

@@ -141,7 +141,7 @@ func (c *Client) onState(raw any) bool {
 	case *events.StreamReplaced:
 		c.onRefused(status.StateUnknownError, errorReplaced, "")
 	case *events.TemporaryBan:
-		c.onRefused(status.StateBadCredentials, errorTempBanned, evt.String())
+		c.onBanned(evt)
 	case *events.ClientOutdated:
 		c.onRefused(status.StateUnknownError, errorOutdated, "")
 	case *events.ConnectFailure:
@@ -164,9 +164,13 @@ func (c *Client) onState(raw any) bool {
 }
 
 func (c *Client) onConnected() {
+	c.health.heardAt.Store(time.Now().UnixNano())
 	c.online.set(true)
 	c.report(status.BridgeState{StateEvent: status.StateConnected})
 	c.goDo("own name", c.learnOwnName)
+	c.goDo("presence", func() { c.watched.reset(); c.watchAll() })
+	c.goDo("history", c.readHistory)
+	c.fillSoon(historyPause)
 }
 
 // learnOwnName puts the account's name and number where the user sees them. Without a name the server does not let us
@@ -186,8 +190,8 @@ func (c *Client) learnOwnName() {
 		return
 	}
 	c.login.RemoteName, c.login.RemoteProfile = name, profile
-	if err := c.login.Save(c.ctx); err != nil && c.ctx.Err() == nil {
-		c.log.Error().Err(err).Msg("Could not save the account's name")
+	if err := c.login.Save(c.ctx); err != nil {
+		c.fault(err, "Could not save the account's name")
 	}
 }
 

@@ -97,7 +97,7 @@ func TestStates(t *testing.T) {
 		{&events.KeepAliveTimeout{}, status.StateTransientDisconnect, errorNoAnswer},
 		{&events.KeepAliveRestored{}, status.StateConnected, ""},
 		{&events.Disconnected{}, status.StateTransientDisconnect, errorDisconnected},
-		{&events.TemporaryBan{Code: events.TempBanBlockedByUsers, Expire: time.Hour}, status.StateBadCredentials, errorTempBanned},
+		{&events.TemporaryBan{Code: events.TempBanBlockedByUsers, Expire: time.Hour}, status.StateBadCredentials, errorLocked},
 		{&events.ClientOutdated{}, status.StateUnknownError, errorOutdated},
 		{&events.StreamReplaced{}, status.StateUnknownError, errorReplaced},
 		{&events.ConnectFailure{Reason: 499}, status.StateUnknownError, errorConnectFailure},

@@ -19,8 +19,13 @@ type transport struct {
 }
 
 // newTransport reads the simulation's files; an error is one of config.
-func newTransport(s Simulation) (*transport, error) {
+func newTransport(s Simulation, proxyAddress string) (*transport, error) {
+	proxy, err := parseProxy(proxyAddress)
+	if err != nil {
+		return nil, err
+	}
 	base := http.DefaultTransport.(*http.Transport).Clone()
+	through(base, proxy)
 	if s.Address == "" {
 		return &transport{&http.Client{Transport: base}}, nil
 	}
@@ -37,6 +42,10 @@ func newTransport(s Simulation) (*transport, error) {
 		if !base.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("simulation.whatsapp.ca_file is %q: it holds no certificate in PEM form", s.CAFile)
 		}
+	}
+	if proxy != nil {
+		// The proxy is to know the way to the simulated server.
+		return &transport{&http.Client{Transport: base}}, nil
 	}
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
 	base.Proxy = nil

@@ -88,6 +88,10 @@ type File struct {
 	Data     []byte
 	Width    int
 	Height   int
+	// Change, if not nil, fills in the rest of the message before it is sent.
+	Change func(*event.MessageEventContent)
+	// Sticker sends it as a sticker; Type and Caption then mean nothing.
+	Sticker bool
 }
 
 // SendFile uploads a file, encrypted where the room is, and sends it.
@@ -119,7 +123,22 @@ func (r *Room) SendFile(ctx context.Context, f File) (id.EventID, error) {
 	} else {
 		content.URL = up.ContentURI.CUString()
 	}
+	if f.Change != nil {
+		f.Change(content)
+	}
+	if f.Sticker {
+		return r.sendSticker(ctx, content)
+	}
 	return r.Send(ctx, content)
+}
+
+func (r *Room) sendSticker(ctx context.Context, content *event.MessageEventContent) (id.EventID, error) {
+	content.MsgType, content.FileName = "", ""
+	resp, err := r.User.Client.SendMessageEvent(ctx, r.ID, event.EventSticker, content)
+	if err != nil {
+		return "", fmt.Errorf("send sticker to %s: %w", r.ID, err)
+	}
+	return resp.EventID, nil
 }
 
 // Download fetches and decrypts the file of a message.

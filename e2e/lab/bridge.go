@@ -82,7 +82,18 @@ func NewBridge(ctx context.Context, opts BridgeOptions) (*Bridge, error) {
 	if opts.Simulator != nil {
 		wa := opts.Simulator.Ready.WhatsApp
 		args = append(args, "--set", "network.simulation.whatsapp.address="+wa.Address,
-			"--set", "network.simulation.whatsapp.ca_file="+wa.CAFile, "--set", "network.simulation.whatsapp.root_key="+wa.RootKey)
+			"--set", "network.simulation.whatsapp.ca_file="+wa.CAFile, "--set", "network.simulation.whatsapp.root_key="+wa.RootKey,
+			// What the simulated server bears is to be seen; the pause has tests of its own.
+			"--set", "network.whatsapp.send_pause=0s")
+	}
+	if opts.Simulator != nil {
+		ms := opts.Simulator.Ready.Messenger
+		args = append(args, "--set", "network.simulation.messenger.address="+ms.Address,
+			"--set", "network.simulation.messenger.ca_file="+ms.CAFile,
+			// The pauses are for the real network's sake.
+			"--set", "network.messenger.wire.send_interval=10ms", "--set", "network.messenger.wire.request_interval=10ms",
+			"--set", "network.messenger.wire.thread_page_interval=10ms", "--set", "network.messenger.wire.resync_pause=2s",
+			"--set", "network.messenger.wire.reload_interval=2s", "--set", "network.messenger.reconnect_max_delay=2s")
 	}
 	for key, value := range opts.Set {
 		args = append(args, "--set", key+"="+value)

@@ -1,0 +1,314 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/event"
+)
+
+const (
+	// keyPatience is how long an event waits for the key to decrypt it: a little more than the library waits.
+	keyPatience = 27 * time.Second
+	// goOnLimit is a little less than the five minutes after which bridgev2 goes on without an event.
+	goOnLimit = 290 * time.Second
+	// lateLimit is how long an event may take that bridgev2 went on without.
+	lateLimit = 15 * time.Minute
+	// orphanLimit is how long an event for a room without login may take.
+	orphanLimit = 10 * time.Second
+)
+
+// verdict is what became of one try.
+type verdict int
+
+const (
+	sent    verdict = iota // the network has it, and its row is stored
+	ignored                // bridgev2 has nothing to do for it
+	failed                 // for good
+	again                  // no outcome
+	rowless                // the network has it, but its row is missing
+	stopped                // the ledger stops
+)
+
+type outcome struct {
+	verdict verdict
+	status  bridgev2.MessageStatus // why it failed or is tried again
+	shown   bool                   // the library has shown the status already
+}
+
+// final is an outcome that may not be tried again.
+func (o outcome) final() outcome {
+	if o.verdict == rowless {
+		return outcome{verdict: sent}
+	}
+	o.verdict, o.shown = failed, false
+	o.status = o.status.WithStatus(event.MessageStatusRetriable).WithSendNotice(true)
+	return o
+}
+
+// flight is an event that bridgev2 has.
+type flight struct {
+	decrypted chan struct{} // closed when an encrypted event was decrypted
+	told      chan struct{} // closed with the first status
+	resumed   int64         // the number of an event whose try is to be counted when it is decrypted, or 0
+
+	lock   sync.Mutex
+	status *bridgev2.MessageStatus
+}
+
+func (f *flight) tell(status *bridgev2.MessageStatus) {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	if f.status != nil {
+		return
+	}
+	f.status = status
+	close(f.told)
+}
+
+// isDecrypted is called with each event that the library hands on, decrypted ones too.
+func (f *flight) isDecrypted() {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	select {
+	case <-f.decrypted:
+	default:
+		close(f.decrypted)
+	}
+}
+
+// observe is given every message status before it is shown.
+func (l *Ledger) observe(status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	l.lock.Lock()
+	f := l.flights[info.SourceEventID]
+	l.lock.Unlock()
+	switch {
+	case f != nil:
+		f.tell(status)
+	case status.SendNotice && (status.Status == event.MessageStatusFail || status.Status == event.MessageStatusRetriable):
+		// Of something that has its outcome, or never had one to wait for.
+		l.goDo(func() { l.tellAside(status, info) })
+	}
+}
+
+// fly hands an event to bridgev2 and blocks until that is through with it.
+func (l *Ledger) fly(it *item) outcome {
+	evt, err := it.fresh()
+	if err != nil {
+		return outcome{verdict: ignored}
+	}
+	l.parse(evt)
+	portal, login, err := l.destination(l.ctx, evt)
+	if err != nil {
+		return l.away(err)
+	}
+	if portal == nil {
+		return l.flyAlone(it, evt)
+	}
+	f, landed := l.takeOff(evt)
+	defer landed()
+	if it.row.Tries > 0 {
+		if isMessage(evt) {
+			if row, err := l.bridge.DB.Message.GetPartByMXID(l.ctx, evt.ID); err != nil {
+				return l.away(err)
+			} else if row != nil {
+				l.counts.deduplicated.Add(1)
+				return outcome{verdict: sent}
+			}
+		}
+		if evt.Type == event.EventEncrypted {
+			f.resumed = it.row.Seq // waiting for a key is no try, see decrypting
+		} else if err := l.store.Tried(l.ctx, it.row.Seq); err != nil {
+			return l.away(err)
+		}
+	}
+	it.row.Tries++
+	Passing("room.feeding")
+	l.matrix.dispatch(l.ctx, evt)
+	if evt.Type == event.EventEncrypted && l.matrix.decrypts() && !l.awaitKey(f) {
+		return l.undecrypted()
+	}
+	out := l.judge(evt, f, l.awaitHandling(portal, login, f))
+	Passing("room.handled")
+	return out
+}
+
+// flyAlone hands on an event of a room that is no portal: a command, or an invitation. Those have no outcome that could be
+// waited for. A command is forgotten before, so that a crash loses it rather than repeating it; the user misses the answer.
+func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
+	if evt.StateKey == nil {
+		if err := l.store.Finish(l.ctx, it.row.Seq); err != nil {
+			return l.away(err)
+		}
+	}
+	if evt.Type != event.EventEncrypted || !l.matrix.decrypts() {
+		l.matrix.dispatch(l.ctx, evt)
+		return outcome{verdict: ignored}
+	}
+	f, landed := l.takeOff(evt)
+	defer landed()
+	l.matrix.dispatch(l.ctx, evt)
+	if !l.awaitKey(f) && l.ctx.Err() == nil {
+		status := l.undecrypted().status
+		l.tellAside(&status, bridgev2.StatusEventInfoFromEvent(evt))
+	}
+	return outcome{verdict: ignored}
+}
+
+// takeOff makes the flight of an event; landed ends it.
+func (l *Ledger) takeOff(evt *event.Event) (f *flight, landed func()) {
+	f = &flight{decrypted: make(chan struct{}), told: make(chan struct{})}
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.flights[evt.ID] = f
+	return f, func() {
+		l.lock.Lock()
+		defer l.lock.Unlock()
+		delete(l.flights, evt.ID)
+	}
+}
+
+// fresh is the event as it came; the library changes what it is given.
+func (it *item) fresh() (*event.Event, error) {
+	evt := &event.Event{}
+	if err := json.Unmarshal(it.row.Body, evt); err != nil {
+		return nil, err
+	}
+	evt.Mautrix = it.evt.Mautrix
+	evt.Type.Class = it.evt.Type.Class
+	return evt, nil
+}
+
+// isMessage is whether a row in bridgev2's table of messages belongs to an event that was sent. What an encrypted event
+// is its relation tells, which is not encrypted.
+func isMessage(evt *event.Event) bool {
+	var relation *event.RelatesTo
+	switch content := evt.Content.Parsed.(type) {
+	case *event.MessageEventContent:
+		relation = content.RelatesTo
+	case *event.EncryptedEventContent:
+		relation = content.RelatesTo
+	default:
+		return false
+	}
+	return relation == nil || relation.Type == "" || relation.Type == event.RelThread
+}
+
+// away is a try that failed because something of ours does not answer.
+func (l *Ledger) away(err error) outcome {
+	if l.ctx.Err() != nil {
+		return outcome{verdict: stopped}
+	}
+	return outcome{verdict: again, status: bridgev2.WrapErrorInStatus(err).
+		WithMessage("the bridge had trouble with its database; send the message again")}
+}
+
+// awaitKey waits until an encrypted event is decrypted. The key may come after it.
+func (l *Ledger) awaitKey(f *flight) bool {
+	select {
+	case <-f.decrypted:
+		return true
+	case <-time.After(keyPatience):
+	case <-l.ctx.Done():
+	}
+	return false
+}
+
+// undecrypted is an event without a key.
+func (l *Ledger) undecrypted() outcome {
+	if l.ctx.Err() != nil {
+		return outcome{verdict: stopped}
+	}
+	status := bridgev2.WrapErrorInStatus(errors.New("no key came to decrypt the message")).WithIsCertain(true).WithSendNotice(true).
+		WithMessage("the bridge did not get the key to decrypt it; send it again")
+	return outcome{verdict: failed, status: status, shown: true}
+}
+
+// awaitHandling blocks until bridgev2 has said what became of the event, or is through with it; then it returns nil.
+func (l *Ledger) awaitHandling(portal *bridgev2.Portal, login *bridgev2.UserLogin, f *flight) error {
+	began := time.Now()
+	limit := handlingLimit
+	var through <-chan struct{}
+	if login != nil {
+		through = mark(portal, login)
+	} else {
+		limit = orphanLimit
+	}
+	select {
+	case <-f.told:
+		return nil
+	case <-through:
+		if time.Since(began) < goOnLimit {
+			return nil
+		}
+	case <-time.After(limit):
+		if login == nil {
+			return nil
+		}
+	case <-l.ctx.Done():
+		return errStopped
+	}
+	// bridgev2 goes on after five minutes, but the event is still being handled.
+	select {
+	case <-f.told:
+		return nil
+	case <-time.After(lateLimit):
+		return errors.New("event is not handled")
+	case <-l.ctx.Done():
+		return errStopped
+	}
+}
+
+// mark returns a channel that is closed when the portal's loop is through with all that was queued before: bridgev2 takes
+// a portal's events one after the other, and names the next one when it looks at it.
+func mark(portal *bridgev2.Portal, login *bridgev2.UserLogin) <-chan struct{} {
+	through := make(chan struct{})
+	login.QueueRemoteEvent(&simplevent.EventMeta{
+		Type:       bridgev2.RemoteEventUnknown,
+		PortalKey:  portal.PortalKey,
+		LogContext: func(c zerolog.Context) zerolog.Context { close(through); return c },
+	})
+	return through
+}
+
+// judge makes an outcome of what bridgev2 said.
+func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
+	f.lock.Lock()
+	status := f.status
+	f.lock.Unlock()
+	switch {
+	case status != nil && status.Status == event.MessageStatusSuccess:
+		if !isMessage(evt) {
+			return outcome{verdict: sent}
+		}
+		row, err := l.bridge.DB.Message.GetPartByMXID(context.WithoutCancel(l.ctx), evt.ID)
+		if err != nil {
+			return l.away(err)
+		} else if row == nil {
+			return outcome{verdict: rowless}
+		}
+		return outcome{verdict: sent}
+	case l.closing.Load() || errors.Is(err, errStopped):
+		return outcome{verdict: stopped}
+	case err != nil:
+		return outcome{verdict: again, status: bridgev2.WrapErrorInStatus(err).WithErrorAsMessage()}
+	case status == nil:
+		return outcome{verdict: ignored}
+	case status.Status == event.MessageStatusPending:
+		return outcome{verdict: again, status: *status}
+	}
+	if err := l.store.Reachable(l.ctx); err != nil {
+		return l.away(err)
+	}
+	if status.SendNotice || !status.IsCertain { // an error that nobody has put into words is not certain
+		return outcome{verdict: failed, status: status.WithSendNotice(true), shown: true}
+	}
+	return outcome{verdict: ignored}
+}

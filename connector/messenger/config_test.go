@@ -1,0 +1,100 @@
+package messenger
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"crosschat/connector/messenger/wire"
+)
+
+// The example must say what the program does without it.
+func TestExampleIsDefault(t *testing.T) {
+	n := New()
+	n.Config.Wire = wire.Config{} // so that only what the example says is there
+	if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
+		t.Fatal(err)
+	}
+	got, want := reflect.ValueOf(n.Config.Wire), reflect.ValueOf(wire.Default())
+	for i := range got.NumField() {
+		field := got.Type().Field(i)
+		if got.Field(i).IsZero() {
+			continue // not in the example: the default stays
+		}
+		if a, b := got.Field(i).Interface(), want.Field(i).Interface(); !reflect.DeepEqual(a, b) {
+			t.Errorf("wire.%s is %v in the example, %v by default", field.Tag.Get("yaml"), a, b)
+		}
+	}
+}
+
+// What the upgrader does not copy would be lost from a user's config.
+func TestExampleIsCopied(t *testing.T) {
+	var example struct {
+		Wire map[string]any `yaml:"wire"`
+	}
+	if err := yaml.Unmarshal([]byte(exampleConfig), &example); err != nil {
+		t.Fatal(err)
+	}
+	copied := map[string]bool{"identity": true}
+	for _, keys := range wireKeys {
+		for _, key := range keys {
+			copied[key] = true
+			if _, ok := example.Wire[key]; !ok {
+				t.Errorf("wire.%s is copied but not in the example", key)
+			}
+		}
+	}
+	for key := range example.Wire {
+		if !copied[key] {
+			t.Errorf("wire.%s is in the example but not copied", key)
+		}
+	}
+	identity, _ := example.Wire["identity"].(map[string]any)
+	for _, key := range identityKeys {
+		if _, ok := identity[key]; !ok {
+			t.Errorf("wire.identity.%s is copied but not in the example", key)
+		}
+	}
+	if len(identity) != len(identityKeys) {
+		t.Errorf("the example's identity has %d keys, %d are copied", len(identity), len(identityKeys))
+	}
+}
+
+func TestValidateConfig(t *testing.T) {
+	valid := func() *Network {
+		n := New()
+		if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if err := valid().ValidateConfig(); err != nil {
+		t.Errorf("the example is refused: %v", err)
+	}
+	for key, spoil := range map[string]func(*Config){
+		"messenger.reconnect_max_delay": func(c *Config) { c.ReconnectMaxDelay = 0 },
+		"messenger.send_timeout":        func(c *Config) { c.SendTimeout = time.Hour },
+		"messenger.media_timeout":       func(c *Config) { c.MediaTimeout = -time.Second },
+		"messenger.history_messages":    func(c *Config) { c.HistoryMessages = -1 },
+		"messenger.wire.site":           func(c *Config) { c.Wire.Site = "facebook" },
+	} {
+		n := valid()
+		spoil(&n.Config)
+		if err := n.ValidateConfig(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("wrong %s gives %v, want an error that names it", key, err)
+		}
+	}
+}
+
+func TestTransports(t *testing.T) {
+	for name, s := range map[string]Simulation{
+		"no port": {Address: "localhost"}, "no file": {Address: "localhost:1", CAFile: t.TempDir() + "/none"},
+	} {
+		if _, err := newTransports(s); err == nil || !strings.Contains(err.Error(), "simulation.messenger.") {
+			t.Errorf("%s gives %v, want an error with the key", name, err)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+package messenger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
+
+	"crosschat/connector/convert"
+	"crosschat/connector/messenger/wire"
+	"crosschat/connector/messenger/wire/task"
+)
+
+// fromMatrix converts a message; the error is ready for bridgev2. It uploads media.
+func (c *Client) fromMatrix(ctx context.Context, key int64, msg *bridgev2.MatrixMessage) (*task.Message, error) {
+	if msg.Content == nil {
+		return nil, bridgev2.ErrUnexpectedParsedContentType
+	}
+	out := &task.Message{}
+	var err error
+	switch msg.Content.MsgType {
+	case event.MsgText, event.MsgNotice, event.MsgEmote:
+		out.Text, out.Mentions, err = c.textFromMatrix(msg.Content)
+	case event.MsgImage, event.MsgVideo, event.MsgAudio, event.MsgFile, event.CapMsgSticker:
+		err = c.fileFromMatrix(ctx, key, msg, out)
+	default:
+		return nil, fmt.Errorf("%w %q", bridgev2.ErrUnsupportedMessageType, msg.Content.MsgType)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if msg.ReplyTo != nil {
+		if target, err := parseMessageID(msg.ReplyTo.ID); err == nil {
+			out.ReplyTo = target
+		}
+	}
+	return out, nil
+}
+
+// textFromMatrix writes a text with Messenger's marks. The error is ready for bridgev2.
+func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, task.Mentions, error) {
+	text, named := markup.FromHTML(content, func(user id.UserID) (string, bool) {
+		person, ok := c.userOf(user)
+		if !ok {
+			return "", false
+		}
+		return "@" + c.nameOf(person), true
+	})
+	if content.MsgType == event.MsgEmote {
+		const mark = "/me "
+		text = mark + text
+		for i := range named {
+			named[i].Start, named[i].End = named[i].Start+len(mark), named[i].End+len(mark)
+		}
+	}
+	switch length := utf16Length(text); {
+	case strings.TrimSpace(text) == "":
+		return "", task.Mentions{}, refuse("the message is empty")
+	case length > maxTextLength:
+		return "", task.Mentions{}, refuse(fmt.Sprintf("the text has %d characters, Messenger takes at most %d", length, maxTextLength))
+	}
+	return text, c.mentionsFromMatrix(text, named), nil
+}
+
+// mentionsFromMatrix makes the four lists of people who are named in a text.
+func (c *Client) mentionsFromMatrix(text string, named []convert.Mention) task.Mentions {
+	var ids, offsets, lengths, kinds []string
+	for _, m := range named {
+		person, ok := c.userOf(m.User)
+		if !ok || m.Start < 0 || m.End > len(text) || m.Start >= m.End {
+			continue
+		}
+		ids = append(ids, strconv.FormatInt(person, 10))
+		offsets = append(offsets, strconv.Itoa(utf16Length(text[:m.Start])))
+		lengths = append(lengths, strconv.Itoa(utf16Length(text[m.Start:m.End])))
+		kinds = append(kinds, "p")
+	}
+	list := func(values []string) string { return strings.Join(values, ",") }
+	return task.Mentions{IDs: list(ids), Offsets: list(offsets), Lengths: list(lengths), Types: list(kinds)}
+}
+
+func utf16Length(text string) (length int) {
+	for _, char := range text {
+		length += max(1, utf16.RuneLen(char))
+	}
+	return length
+}
+
+// userOf is the person for whom a Matrix user stands: the account itself or a ghost.
+func (c *Client) userOf(user id.UserID) (int64, bool) {
+	if user == c.login.UserMXID {
+		return c.self, true
+	}
+	ghost, ok := c.network.bridge.Matrix.ParseGhostMXID(user)
+	if !ok {
+		return 0, false
+	}
+	person, err := parseID(ghost)
+	return person, err == nil
+}
+
+// nameOf is what Messenger calls a person.
+func (c *Client) nameOf(person int64) string {
+	if known, _ := c.known.contact(person); known.Name != "" {
+		return known.Name
+	}
+	if person == c.self && c.login.RemoteName != "" {
+		return c.login.RemoteName
+	}
+	return strconv.FormatInt(person, 10)
+}
+
+// fileFromMatrix uploads a file and puts it into a message. Errors are ready for bridgev2.
+func (c *Client) fileFromMatrix(ctx context.Context, key int64, msg *bridgev2.MatrixMessage, out *task.Message) error {
+	content := msg.Content
+	if content.GetCaption() != "" {
+		caption := *content
+		caption.MsgType = event.MsgText
+		var err error
+		if out.Text, out.Mentions, err = c.textFromMatrix(&caption); err != nil {
+			return err
+		}
+	}
+	limit := int64(maxFileSize)
+	if content.MsgType == event.MsgImage || content.MsgType == event.CapMsgSticker {
+		limit = maxImageSize
+	}
+	err := convert.Download(ctx, c.network.bridge.Bot, content, limit, func(file *os.File, _ int64) error {
+		ctx, cancel := c.bound(ctx, c.network.Config.MediaTimeout)
+		defer cancel()
+		return prepare(ctx, content, file, func(file *os.File, mimeType string) error {
+			return c.upload(ctx, key, content, file, mimeType, out)
+		})
+	})
+	switch {
+	case errors.Is(err, convert.ErrNoFFmpeg):
+		return refusedFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
+	case errors.Is(err, convert.ErrTranscode):
+		return refusedFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
+	}
+	return err
+}
+
+func refusedFile(err error, message string) error {
+	return bridgev2.WrapErrorInStatus(err).WithMessage(message).WithIsCertain(true).WithSendNotice(true).
+		WithErrorReason(event.MessageStatusUnsupported)
+}
+
+// prepare gives use the file in a format that Messenger takes. Stickers can only be sent as pictures.
+func prepare(ctx context.Context, content *event.MessageEventContent, file *os.File, use func(*os.File, string) error) error {
+	mimeType := convert.MIMEType(content.GetInfo().MimeType, "application/octet-stream")
+	if content.MsgType != event.MsgImage && content.MsgType != event.CapMsgSticker {
+		return use(file, mimeType)
+	}
+	picture, ok, err := convert.InspectPicture(file)
+	if err != nil {
+		return err
+	} else if ok {
+		return use(file, picture.MIMEType)
+	}
+	if _, ok, err := convert.InspectWebP(file); err != nil || !ok {
+		return errors.Join(err, fmt.Errorf("%w: Messenger takes images as JPEG, PNG, GIF or WebP; send it as a file", bridgev2.ErrUnsupportedMediaType))
+	}
+	return convert.Transcode(ctx, file, ".png", []string{"-frames:v", "1"}, func(file *os.File) error { return use(file, "image/png") })
+}
+
+func (c *Client) upload(ctx context.Context, key int64, content *event.MessageEventContent, file *os.File, mimeType string, out *task.Message) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("size of file: %w", err)
+	}
+	upload := wire.Upload{
+		ThreadID: key, Filename: convert.FileName(content.GetFileName(), "file", mimeType), MimeType: mimeType, Size: info.Size(),
+		Open: func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(file, 0, info.Size())), nil },
+	}
+	if content.MsgType == event.MsgAudio && content.MSC3245Voice != nil {
+		upload.Voice = true
+		if audio := content.MSC1767Audio; audio != nil {
+			for _, wave := range audio.Waveform {
+				upload.Waveform = append(upload.Waveform, float64(min(max(wave, 0), convert.MaxLoudness))/convert.MaxLoudness)
+			}
+		}
+	}
+	fileID, err := c.wire.Upload(ctx, upload)
+	if err != nil {
+		return bridgev2.WrapErrorInStatus(fmt.Errorf("upload media: %w", err)).
+			WithIsCertain(true).WithSendNotice(true).WithErrorReason(event.MessageStatusNetworkError).
+			WithMessage("the file could not be uploaded to Messenger; try again")
+	}
+	out.Attachments = []int64{fileID}
+	return nil
+}

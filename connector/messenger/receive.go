@@ -1,0 +1,299 @@
+package messenger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/bridgev2/status"
+
+	"crosschat/connector/ledger"
+	"crosschat/connector/messenger/wire"
+	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/messenger/wire/web"
+)
+
+// receiver takes what the wire brings to a login, in the wire's goroutines, one table at a time.
+type receiver struct{ c *Client }
+
+var _ wire.Handler = (*receiver)(nil)
+
+// Connected implements wire.Handler.
+func (r *receiver) Connected(context.Context) {
+	r.c.online.Set(true)
+	r.c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+}
+
+// SaveState implements wire.Handler.
+func (r *receiver) SaveState(ctx context.Context, state wire.State) error {
+	data, err := json.Marshal(state)
+	if err != nil {
+		return fmt.Errorf("encode sync state: %w", err)
+	}
+	return r.c.network.db.Messenger().SetState(ctx, string(r.c.login.ID), data)
+}
+
+// CookiesChanged implements wire.Handler.
+func (r *receiver) CookiesChanged(*web.Cookies) {
+	c := r.c
+	data, err := c.session.stored()
+	if err == nil {
+		err = c.network.db.Messenger().SetCredentials(context.WithoutCancel(c.ctx), string(c.login.ID), data)
+	}
+	if err != nil {
+		c.log.Error().Err(err).Msg("Could not store changed cookies")
+	}
+}
+
+// HandleTable implements wire.Handler: it returns nil when everything in the table is in Matrix or in our database, so that
+// the server may be told that the table was received.
+func (r *receiver) HandleTable(ctx context.Context, d wire.Delivery) error {
+	c := r.c
+	if !c.work.Begin() {
+		return errNobody
+	}
+	defer c.work.Done()
+	t := &table{Table: d.Table, c: c, fetched: d.Fetched, origin: d.Origin}
+	// The order is that of the protocol notes, section 3.9.
+	for _, step := range []func(context.Context) error{
+		t.learn, t.past, t.chats, t.live, t.edits, t.reads, t.typing, t.removals, t.reactions,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// table is one table on its way to Matrix.
+type table struct {
+	*lightspeed.Table
+	c       *Client
+	fetched []int64
+	origin  wire.Origin
+
+	attachments map[string]*lightspeed.Attachments
+	changed     []int64 // chats of which something is new
+}
+
+// learn stores what the table tells of people and chats, and updates the ghosts.
+func (t *table) learn(ctx context.Context) error {
+	t.attachments = t.Attachments()
+	change := t.c.known.begin()
+	for _, row := range t.Contacts {
+		change.contact(row.ID, func(known *contact) { learnContact(known, row) })
+	}
+	for _, row := range t.KnownThreads {
+		change.thread(row.Key, func(known *thread) {
+			known.Type, known.Parent = row.Type, row.ParentKey
+			known.setFolder(row.Folder)
+		})
+	}
+	for _, row := range t.Threads {
+		change.thread(row.Key, func(known *thread) { learnThread(known, row) })
+	}
+	for _, row := range t.Participants {
+		change.thread(row.ThreadKey, func(known *thread) {
+			if known.Members == nil {
+				known.Members = make(map[int64]bool)
+			}
+			known.Members[row.Contact] = row.Admin
+		})
+	}
+	for _, row := range t.Departures {
+		change.thread(row.ThreadKey, func(known *thread) { delete(known.Members, row.Contact) })
+	}
+	t.learnSettings(change)
+	gone := t.Gone()
+	for _, key := range gone {
+		change.forget(key)
+	}
+	contacts, threads, err := change.commit(ctx)
+	if err != nil {
+		return err
+	}
+	t.changed = threads
+	for _, id := range contacts {
+		t.c.updateGhost(ctx, id)
+	}
+	for _, key := range gone {
+		if err = t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatDelete, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			return &simplevent.ChatDelete{EventMeta: meta, OnlyForMe: true}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *table) learnSettings(change *change) {
+	for _, row := range t.Mutes {
+		change.thread(row.ThreadKey, func(known *thread) { known.MuteExpires = row.Expires })
+	}
+	for _, row := range t.ThreadMoves {
+		change.thread(row.ThreadKey, func(known *thread) { known.setFolder(row.To) })
+	}
+	for _, row := range t.ThreadNames {
+		change.thread(row.ThreadKey, func(known *thread) { known.Name = row.Name })
+	}
+	for _, row := range t.ThreadPictures {
+		change.thread(row.ThreadKey, func(known *thread) { known.Picture = row.URL })
+	}
+	for _, row := range t.Requests {
+		change.thread(row.ThreadKey, func(known *thread) { known.Pending = row.Status == 1 })
+	}
+	for _, row := range t.ReadOnly {
+		change.thread(row.ThreadKey, func(known *thread) { known.ReadOnly = row.Reason != "" })
+	}
+}
+
+// setFolder moves a chat; an empty folder is none that is told.
+func (t *thread) setFolder(folder string) {
+	if folder == "" {
+		return
+	}
+	t.Folder, t.Pending = folder, folder == lightspeed.FolderPending
+}
+
+// typeOfPage is the contact type of pages (protocol notes, section 7).
+const typeOfPage = 2
+
+func learnContact(known *contact, row lightspeed.Contact) {
+	if row.Name != "" {
+		known.Name = row.Name
+	}
+	if row.Username != "" {
+		known.Username = row.Username
+	}
+	if url, expires := row.Avatar(); url != "" {
+		known.Picture, known.PictureExpires = url, expires
+	}
+	if row.Type != 0 {
+		known.Page = row.Type == typeOfPage || row.PageType != 0
+	}
+	if row.CanMessage && !row.Self {
+		known.Listed = true
+	}
+}
+
+func learnThread(known *thread, row lightspeed.Thread) {
+	known.Type, known.Parent, known.Name, known.Picture = row.Type, row.ParentKey, row.Name, row.PictureURL
+	known.MuteExpires = row.MuteExpires
+	known.ReadOnly = row.CannotReply != 0 || row.ComposerOff
+	known.Members = nil // its participants follow
+	known.setFolder(row.Folder)
+}
+
+// chats brings the rooms of changed chats up to date.
+func (t *table) chats(ctx context.Context) error {
+	for _, key := range t.changed {
+		portal, err := t.c.network.bridge.GetExistingPortalByKey(ctx, t.c.portalKey(key))
+		if err != nil {
+			return fmt.Errorf("get portal of thread %d: %w", key, err)
+		}
+		if portal == nil || portal.MXID == "" {
+			continue
+		}
+		err = t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatResync, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			meta.Sender = bridgev2.EventSender{}
+			return &simplevent.ChatResync{EventMeta: meta, GetChatInfoFunc: t.c.GetChatInfo}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reads moves the read receipts of others and of the user.
+func (t *table) reads(ctx context.Context) error {
+	type read struct{ thread, reader, watermark int64 }
+	var all []read
+	for _, row := range t.Reads {
+		all = append(all, read{row.ThreadKey, row.Contact, row.Watermark})
+	}
+	for _, row := range t.OwnReads {
+		all = append(all, read{row.ThreadKey, t.c.self, row.Watermark})
+	}
+	for _, row := range all {
+		if row.watermark <= 0 {
+			continue
+		}
+		meta := t.c.meta(bridgev2.RemoteEventReadReceipt, row.thread, row.reader, row.watermark)
+		err := t.c.deliver(ctx, "", meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			return &simplevent.Receipt{EventMeta: meta, ReadUpTo: time.UnixMilli(row.watermark)}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// typingShown is how long one notice counts; it is repeated every three seconds (protocol notes, section 3).
+const typingShown = 5 * time.Second
+
+// typing is not kept by anyone: it is queued and forgotten. What the sync brings late means nothing.
+func (t *table) typing(context.Context) error {
+	if t.origin != wire.FromPush {
+		return nil
+	}
+	for _, row := range t.Typing {
+		if row.Sender == t.c.self {
+			continue
+		}
+		typing := &simplevent.Typing{EventMeta: t.c.meta(bridgev2.RemoteEventTyping, row.ThreadKey, row.Sender, 0)}
+		if row.Active {
+			typing.Timeout = typingShown
+		}
+		t.c.login.QueueRemoteEvent(typing)
+	}
+	return nil
+}
+
+// portalKey is where a thread's portal is. One with a single other person is the login's own.
+func (c *Client) portalKey(key int64) networkid.PortalKey {
+	portal := networkid.PortalKey{ID: makeID[networkid.PortalID](key)}
+	if known, _ := c.known.thread(key); !known.group() {
+		portal.Receiver = c.login.ID
+	}
+	return portal
+}
+
+// as is a person as the sender of something.
+func (c *Client) as(id int64) bridgev2.EventSender {
+	sender := bridgev2.EventSender{Sender: makeID[networkid.UserID](id)}
+	if id == c.self {
+		sender.IsFromMe, sender.SenderLogin = true, c.login.ID
+	}
+	return sender
+}
+
+// meta is the head of an event. at is in Unix milliseconds; 0 is now.
+func (c *Client) meta(kind bridgev2.RemoteEventType, key, sender, at int64) simplevent.EventMeta {
+	when := time.Now()
+	if at > 0 {
+		when = time.UnixMilli(at)
+	}
+	return simplevent.EventMeta{
+		Type: kind, PortalKey: c.portalKey(key), Sender: c.as(sender), Timestamp: when,
+		LogContext: func(log zerolog.Context) zerolog.Context { return log.Int64("thread_key", key) },
+	}
+}
+
+// deliver is the ledger's, for events that need not be shown in chats that make no room. key is that of
+// ledger.DeliverOnce, empty for what sends no event.
+func (c *Client) deliver(ctx context.Context, key string, meta simplevent.EventMeta, build func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
+	if id, err := parseID(meta.PortalKey.ID); err != nil {
+		return nil
+	} else if known, _ := c.known.thread(id); known.hidden() {
+		return nil
+	}
+	return ledger.DeliverOnce(ctx, c.login, key, meta, build)
+}

@@ -1,0 +1,217 @@
+package messenger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+
+	"crosschat/connector/ledger"
+	"crosschat/connector/messenger/wire"
+	"crosschat/connector/messenger/wire/lightspeed"
+	crosschatdb "crosschat/database"
+)
+
+// live brings new messages.
+func (t *table) live(ctx context.Context) error {
+	for _, m := range t.Messages {
+		if err := t.c.message(ctx, m, t.attachments[m.ID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row is the first part of a message, nil if it is not here.
+func (c *Client) row(ctx context.Context, mid string) (*database.Message, error) {
+	id, err := makeMessageID(mid)
+	if err != nil {
+		return nil, nil
+	}
+	row, err := c.network.bridge.DB.Message.GetFirstPartByID(ctx, c.login.ID, id)
+	if err != nil {
+		return nil, fmt.Errorf("look for message %q: %w", id, err)
+	}
+	return row, nil
+}
+
+// message brings one message, or takes away one that was unsent.
+func (c *Client) message(ctx context.Context, m lightspeed.Message, attached *lightspeed.Attachments) error {
+	id, err := makeMessageID(m.ID)
+	if err != nil {
+		c.log.Warn().Err(err).Msg("Ignored a message with a strange id")
+		return nil
+	}
+	known, _ := c.known.thread(m.ThreadKey)
+	switch {
+	case known.hidden():
+		return nil
+	case m.Unsent:
+		return c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false)
+	}
+	meta := c.meta(bridgev2.RemoteEventMessage, m.ThreadKey, m.Sender, m.Timestamp)
+	meta.CreatePortal = true
+	msg := ledger.Message{
+		ID: id,
+		Convert: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+			return c.toMatrix(ctx, portal, intent, m, attached)
+		},
+	}
+	if m.Sender == c.self && m.OTID != "" {
+		msg.TransactionID = networkid.TransactionID(m.OTID)
+	}
+	if err = ledger.DeliverMessage(ctx, c.login, meta, msg); err != nil || m.Sender != c.self {
+		return err
+	}
+	return c.setTime(ctx, m)
+}
+
+// setTime gives a message that Matrix sent the network's time, by which receipts name it.
+func (c *Client) setTime(ctx context.Context, m lightspeed.Message) error {
+	row, err := c.row(ctx, m.ID)
+	if err != nil || row == nil || m.Timestamp <= 0 || row.Timestamp.UnixMilli() == m.Timestamp {
+		return err
+	}
+	row.Timestamp = time.UnixMilli(m.Timestamp)
+	if err = c.network.bridge.DB.Message.Update(ctx, row); err != nil {
+		return fmt.Errorf("set time of message %q: %w", row.ID, err)
+	}
+	return nil
+}
+
+// edits changes texts.
+func (t *table) edits(ctx context.Context) error {
+	for _, e := range t.Edits {
+		row, err := t.c.row(ctx, e.MessageID)
+		if err != nil {
+			return err
+		}
+		if row == nil || int64(row.EditCount) >= e.Count {
+			continue
+		}
+		author, err := parseID(row.SenderID)
+		if err != nil {
+			continue
+		}
+		meta := t.c.meta(bridgev2.RemoteEventEdit, 0, author, 0)
+		meta.PortalKey = row.Room
+		err = t.c.deliver(ctx, fmt.Sprintf("edit %s %d", e.MessageID, e.Count), meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			return &simplevent.Message[lightspeed.Edit]{
+				EventMeta: meta, Data: e, TargetMessage: row.ID,
+				ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
+					return t.c.convertEdit(ctx, portal, intent, existing, e)
+				},
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// convertEdit puts a new text into the place of the old one.
+func (c *Client) convertEdit(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
+	parts := c.textParts(ctx, portal, e.Text, nil)
+	if hasFile(existing[0]) {
+		var err error
+		if parts, err = c.captioned(ctx, portal, intent, existing[0], e); err != nil {
+			return nil, err
+		}
+	}
+	edit := &bridgev2.ConvertedEdit{}
+	for i, part := range parts {
+		if i >= len(existing) {
+			part.ID = networkid.PartID("edit-" + strconv.Itoa(i))
+			if edit.AddedParts == nil {
+				edit.AddedParts = &bridgev2.ConvertedMessage{}
+			}
+			edit.AddedParts.Parts = append(edit.AddedParts.Parts, part)
+			continue
+		}
+		row := existing[i]
+		row.EditCount = int(max(e.Count, int64(row.EditCount)+1))
+		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
+			Part: row, Type: part.Type, Content: part.Content, Extra: part.Extra,
+		})
+	}
+	if len(existing) > len(parts) {
+		edit.DeletedParts = existing[len(parts):]
+	}
+	return edit, nil
+}
+
+func hasFile(row *database.Message) bool {
+	meta, ok := row.Metadata.(*crosschatdb.MessageMetadata)
+	return ok && meta.Messenger != nil && meta.Messenger.File
+}
+
+// captioned converts a message with files anew, with another text. An edit does not tell the files, so the message is asked
+// for again; without an answer the edit is not shown.
+func (c *Client) captioned(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, row *database.Message, e lightspeed.Edit) ([]*bridgev2.ConvertedMessagePart, error) {
+	key, err := parseID(portal.ID)
+	if err != nil {
+		return nil, err
+	}
+	at := row.Timestamp.UnixMilli()
+	history, err := c.wire.FetchHistory(ctx, key, wire.Anchor{MessageID: e.MessageID, Timestamp: at + 1})
+	if err != nil {
+		c.log.Warn().Err(err).Str("message_id", e.MessageID).Msg("Could not ask for a message whose caption was edited")
+		return nil, bridgev2.ErrIgnoringRemoteEvent
+	}
+	attached := history.Table.Attachments()[e.MessageID]
+	if attached == nil {
+		return nil, bridgev2.ErrIgnoringRemoteEvent
+	}
+	m := lightspeed.Message{ThreadKey: key, ID: e.MessageID, Timestamp: at, Text: e.Text}
+	return c.contentToMatrix(ctx, portal, intent, m, attached)
+}
+
+// removals takes away what was unsent or deleted.
+func (t *table) removals(ctx context.Context) error {
+	for _, m := range t.Replaced {
+		if !m.Unsent {
+			continue
+		}
+		if err := t.c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false); err != nil {
+			return err
+		}
+	}
+	for _, d := range t.MessageDeletes {
+		if err := t.c.unsent(ctx, d.ThreadKey, d.MessageID, t.c.self, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) unsent(ctx context.Context, key int64, mid string, by int64, onlyForMe bool) error {
+	row, err := c.row(ctx, mid)
+	if err != nil || row == nil {
+		return err
+	}
+	meta := c.meta(bridgev2.RemoteEventMessageRemove, key, by, 0)
+	meta.PortalKey = row.Room
+	return c.deliver(ctx, "remove "+mid, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.MessageRemove{EventMeta: meta, TargetMessage: row.ID, OnlyForMe: onlyForMe}
+	})
+}
+
+// reactions brings reactions to messages that are here. Those to messages of the past came with them.
+func (t *table) reactions(ctx context.Context) error {
+	for _, r := range t.Reactions {
+		if slices.ContainsFunc(t.History, func(m lightspeed.Message) bool { return m.ID == r.MessageID }) {
+			continue
+		}
+		if err := t.c.reaction(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}

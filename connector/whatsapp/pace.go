@@ -1,0 +1,61 @@
+package whatsapp
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// paceBurst is how many messages may go out at once before the pause counts: what a person has typed while there was no
+// connection, or forwards in one go.
+const paceBurst = 20
+
+// pace spreads what a login sends: WhatsApp bars accounts that write faster than people do. The zero value has a full
+// burst ahead of it.
+type pace struct {
+	lock sync.Mutex
+	free time.Time // when a full burst will be ahead again
+}
+
+// wait blocks until the next message may go. The error is why ctx ended first; the place in the queue is then given up.
+func (p *pace) wait(ctx context.Context, pause time.Duration) error {
+	due := p.take(time.Now(), pause)
+	rest := time.Until(due)
+	if rest <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(rest)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// paced waits until the login may send one more message. The error is ready for bridgev2.
+func (c *Client) paced(ctx context.Context) error {
+	pause := c.network.Config.SendPause
+	if pause <= 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	if err := c.pace.wait(ctx, pause); err != nil {
+		return errStopping()
+	}
+	return nil
+}
+
+// take books one message and says when it may go.
+func (p *pace) take(now time.Time, pause time.Duration) time.Time {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	if p.free.Before(now) {
+		p.free = now
+	}
+	p.free = p.free.Add(pause)
+	return p.free.Add(-paceBurst * pause)
+}

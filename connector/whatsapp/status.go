@@ -1,0 +1,115 @@
+package whatsapp
+
+import (
+	"go.mau.fi/whatsmeow/types"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/event"
+)
+
+// Status updates are messages to the address status@broadcast. They show in one room of the user's own, which they can
+// only read; off unless the user switches them on.
+
+// showsStatus is whether the user wants status updates.
+func (c *Client) showsStatus() bool {
+	return c.status.Load()
+}
+
+func (c *Client) statusInfo() *bridgev2.ChatInfo {
+	name, topic := "WhatsApp status updates", "What your contacts post as status on WhatsApp. Nothing written here goes there."
+	kind := database.RoomTypeDefault
+	return &bridgev2.ChatInfo{
+		Name:  &name,
+		Topic: &topic,
+		Type:  &kind,
+		Members: &bridgev2.ChatMemberList{
+			MemberMap:   bridgev2.ChatMemberMap{}.Set(bridgev2.ChatMember{EventSender: c.as(c.self)}),
+			PowerLevels: c.readOnly(),
+		},
+	}
+}
+
+// isReadOnly is whether nothing that the user does in a portal may reach WhatsApp: not even that they have read it, which
+// people who post a status could see.
+func isReadOnly(id networkid.PortalID) bool {
+	chat, err := parseChat(id)
+	return err != nil || chat == types.StatusBroadcastJID
+}
+
+func errReadOnly() error {
+	return refuse("this room can only be read: nothing written here goes to WhatsApp")
+}
+
+// readOnly are the levels of a room in which the user can only read: below those of the ghosts, who need none.
+func (c *Client) readOnly() *bridgev2.PowerLevelOverrides {
+	speak, nobody := levelMember, levelNobody
+	return &bridgev2.PowerLevelOverrides{
+		EventsDefault: &speak,
+		StateDefault:  &nobody,
+		Invite:        &nobody,
+		Kick:          &nobody,
+		Ban:           &nobody,
+		Custom: func(levels *event.PowerLevelsEventContent) bool {
+			return levels.EnsureUserLevel(c.login.UserMXID, levelReader)
+		},
+	}
+}
+
+// commandStatus switches status updates on and off.
+func commandStatus() *commands.FullHandler {
+	return &commands.FullHandler{
+		Name: "whatsapp-status",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionChats,
+			Description: "Show WhatsApp status updates of your contacts in a room of their own, or stop it",
+			Args:        "<on|off>",
+		},
+		RequiresLogin: true,
+		Func: func(ce *commands.Event) {
+			if len(ce.Args) != 1 || ce.Args[0] != "on" && ce.Args[0] != "off" {
+				ce.Reply("Usage: `$cmdprefix whatsapp-status <on|off>`")
+				return
+			}
+			c := clientOf(ce)
+			if c == nil {
+				return
+			}
+			on := ce.Args[0] == "on"
+			c.status.Store(on)
+			loginMeta(c.login.UserLogin).ShowStatus = on
+			if err := c.login.Save(ce.Ctx); err != nil {
+				ce.Log.Err(err).Msg("Could not store whether status updates are shown")
+				ce.Reply("That could not be stored; try again.")
+				return
+			}
+			if on {
+				ce.Reply("Status updates will show in a room of their own.")
+			} else {
+				ce.Reply("Status updates will not be shown any more. The room stays until you leave it.")
+			}
+		},
+	}
+}
+
+// clientOf is the client of the WhatsApp login that a command is about: that of the room, or else the user's first. If
+// there is none, the user is told.
+func clientOf(ce *commands.Event) *Client {
+	if ce.Portal != nil {
+		login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
+		if err == nil && login != nil {
+			if c, ok := login.Client.(*Client); ok {
+				return c
+			}
+		}
+	}
+	for _, login := range ce.User.GetUserLogins() {
+		if c, ok := login.Client.(*Client); ok && c.IsLoggedIn() {
+			return c
+		}
+	}
+	ce.Reply("You are not logged in to WhatsApp.")
+	return nil
+}

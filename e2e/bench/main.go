@@ -1,0 +1,96 @@
+// Bench measures Crosschat: the real binary with a real homeserver and the simulator, each a process.
+//
+//	go run -tags goolm ./e2e/bench            # all of it, written to docs/benchmarks.md
+//	go run -tags goolm ./e2e/bench -run large # one benchmark; its section is replaced
+//
+// One file a benchmark; benchmarks lists them. Each prints a table of medians and ratios and judges nothing: what must
+// hold is a scenario's to show. main.go parses the command line, stage.go sets up what a benchmark plays on, report.go
+// writes. Everything runs in the main goroutine.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"crosschat/e2e/lab"
+)
+
+// benchmark is one thing to measure.
+type benchmark struct {
+	name  string // for -run
+	title string
+	about string // what is measured, for whoever reads the table
+	run   func(context.Context, *stage) (table, error)
+}
+
+// benchmarks is the list of all there are, in the order of the report.
+func benchmarks() []benchmark {
+	return []benchmark{largeBenchmark()}
+}
+
+// table is a benchmark's result: the first row names the columns.
+type table [][]string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	all := benchmarks()
+	names := make([]string, len(all))
+	for i, b := range all {
+		names[i] = b.name
+	}
+	chosen := flag.String("run", strings.Join(names, ","), "`names` of the benchmarks, with commas")
+	out := flag.String("out", "", "`file` to write (default: docs/benchmarks.md of the source tree); - is standard output only")
+	flag.Parse()
+	wanted := strings.Split(*chosen, ",")
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no benchmark %q: choose of %s", name, strings.Join(names, ", "))
+		}
+	}
+	dir, err := os.MkdirTemp("", "crosschat-bench-")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	programs, err := lab.BuildPrograms(ctx, say, filepath.Join(dir, "programs"), false)
+	if err != nil {
+		return err
+	}
+	var sections []section
+	for _, b := range all {
+		if !slices.Contains(wanted, b.name) {
+			continue
+		}
+		say("Measuring: " + b.title)
+		result, err := measure(ctx, b, programs, filepath.Join(dir, b.name))
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", b.name, err)
+		}
+		sections = append(sections, newSection(b, result))
+	}
+	return report(*out, sections)
+}
+
+func measure(ctx context.Context, b benchmark, programs lab.Programs, dir string) (result table, err error) {
+	s := &stage{programs: programs, dir: dir}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	return b.run(ctx, s)
+}
+
+func say(line string) { fmt.Fprintln(os.Stderr, line) }

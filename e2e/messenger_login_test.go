@@ -1,0 +1,159 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+
+	"maunium.net/go/mautrix/event"
+
+	"crosschat/simulator/control"
+)
+
+// cookieSide is a side whose accounts log in by cookies.
+type cookieSide interface {
+	side
+	browser(*stage) map[string]string
+}
+
+func loginCookies(s *stage) {
+	s.openBot()
+	side, ok := s.side.(cookieSide)
+	if !ok {
+		s.Fatalf("logins to %s are not made by cookies", s.side.network())
+	}
+	cookies := side.browser(s)
+	without := func(name string) map[string]string {
+		left := maps.Clone(cookies)
+		delete(left, name)
+		return left
+	}
+	expired := maps.Clone(cookies)
+	expired["xs"] = "00:expired" + randomHex(8)
+	s.secrets = append(s.secrets, expired["xs"])
+	// Each mistake has its own answer, and leaves nothing behind.
+	for _, mistake := range []struct{ name, paste, want string }{
+		{"no cookies at all", "these are my cookies", "parse input"},
+		{"a cookie is missing", pasted(s, without("xs")), "xs"},
+		{"an expired session", pasted(s, expired), "expired"},
+	} {
+		from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+		s.must(err)
+		s.awaitPrompt(from)
+		from = s.bot.Mark()
+		sent, err := s.bot.SendText(s.ctx, mistake.paste)
+		s.must(err)
+		answer, err := s.bot.AwaitAnswer(s.ctx, from, "an answer to a paste with a mistake", func(string) bool { return true })
+		s.must(err)
+		if !strings.Contains(answer, mistake.want) {
+			s.Errorf("%s: the bot says %q, want %q in it", mistake.name, answer, mistake.want)
+		}
+		if strings.Contains(answer, cookies["xs"]) || strings.Contains(answer, expired["xs"]) {
+			s.Errorf("%s: the bot repeats a cookie", mistake.name)
+		}
+		s.redacted(s.bot.Room, sent, s.bot.MXID)
+		_, err = s.bot.Ask(s.ctx, "cancel")
+		s.must(err)
+	}
+	held, err := s.side.leftovers(s.ctx, s.openDatabase(), s.me.Person)
+	s.must(err)
+	if len(held) > 0 {
+		s.Errorf("after failed logins the database holds %q", held)
+	}
+	// A copied request works as well as JSON does.
+	from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	s.must(err)
+	s.awaitPrompt(from)
+	sent, err := s.bot.SendText(s.ctx, copiedRequest(cookies))
+	s.must(err)
+	_, err = s.bot.AwaitAnswer(s.ctx, from, "a confirmation with the account's name", func(body string) bool {
+		return strings.Contains(body, s.me.Name)
+	})
+	s.must(err)
+	s.redacted(s.bot.Room, sent, s.bot.MXID)
+	s.await("the session to be the browser's", func(context.Context) error {
+		for _, c := range s.companions() {
+			if c.Connected && c.Active && strings.Contains(c.Name, "Firefox/143.0") {
+				return nil
+			}
+		}
+		return fmt.Errorf("sessions are %+v", s.companions())
+	})
+	if login := s.loginID(); !strings.Contains(login, s.me.ID) {
+		s.Errorf("the bot lists login %q, want one for %s", login, s.me.ID)
+	}
+}
+
+// awaitPrompt waits until the bot asks for cookies.
+func (s *stage) awaitPrompt(from int) {
+	s.Helper()
+	_, err := s.bot.AwaitAnswer(s.ctx, from, "the bot to ask for cookies", func(body string) bool {
+		return strings.Contains(body, "Login URL")
+	})
+	s.must(err)
+}
+
+// copiedRequest is what Firefox copies as cURL.
+func copiedRequest(cookies map[string]string) string {
+	var pairs []string
+	for name, value := range cookies {
+		pairs = append(pairs, name+"="+value)
+	}
+	return "curl 'https://www.facebook.com/messages/' -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0' " +
+		"-H 'Accept-Language: en-US,en;q=0.5' -H 'Cookie: " + strings.Join(pairs, "; ") + "'"
+}
+
+// checkpoint shows each way in which the network stops a session: the user is told once what to open, nothing is tried
+// before they say so, over a restart neither, and the same session goes on afterwards.
+func checkpoint(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	s.settled(portal.Room)
+	for i, path := range []string{"/checkpoint/1501092823525282/", "/challenge/?next=x", "/consent/?flow=user_cookie_choice", "/accounts/suspended/"} {
+		from := s.bot.Mark()
+		s.must(s.stack.Simulator.Special(s.ctx, s.side.control(), s.me.ID, "gate", map[string]string{"path": path}, nil))
+		told, err := s.bot.AwaitAnswer(s.ctx, from, "word of what to open", func(body string) bool {
+			return strings.Contains(body, "www.facebook.com"+strings.SplitAfter(path, "/")[0])
+		})
+		s.must(err)
+		if !strings.Contains(told, strings.TrimSuffix(path, "/")) {
+			s.Errorf("the bot says %q, want the address %s in it", told, path)
+		}
+		logged, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)
+		s.must(err)
+		if i == 0 {
+			s.restart()
+		}
+		missed := s.text("while it was stopped")
+		anna.writes(s.me, missed)
+		_, err = s.bot.Ask(s.ctx, "version")
+		s.must(err)
+		after, err := s.stack.Simulator.Log(s.ctx, s.side.control(), len(logged))
+		s.must(err)
+		for _, entry := range after {
+			if entry.Person == s.me.ID && entry.Direction == "in" {
+				s.Errorf("the bridge asked the network for something while it was stopped: %+v", entry)
+			}
+		}
+		s.must(s.stack.Simulator.Special(s.ctx, s.side.control(), s.me.ID, "gate", map[string]string{"path": ""}, nil))
+		_, err = s.bot.SendText(s.ctx, s.side.network()+"-resume")
+		s.must(err)
+		_, err = portal.AwaitText(s.ctx, 0, anna.mxid, missed)
+		s.must(err)
+		reply := s.text("goes on")
+		_, err = portal.SendText(s.ctx, reply)
+		s.must(err)
+		anna.reads(s.me, reply)
+		count := 0
+		for _, evt := range s.bot.Timeline()[from:] {
+			if evt.Sender == s.bot.MXID && evt.Type == event.EventMessage && strings.Contains(evt.Content.AsMessage().Body, path) {
+				count++
+			}
+		}
+		if count != 1 {
+			s.Errorf("the user was told of %s %d times, want once", path, count)
+		}
+	}
+}

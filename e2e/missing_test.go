@@ -1,0 +1,171 @@
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"maunium.net/go/mautrix/event"
+
+	"crosschat/e2e/lab"
+	"crosschat/simulator/control"
+)
+
+// configured restarts the bridge with other values in its config, and returns what undoes it.
+func (s *stage) configured(values map[string]string) (undo func()) {
+	s.Helper()
+	restore, err := s.stack.Bridge.Configure(values)
+	s.must(err)
+	s.restart()
+	return func() {
+		s.Helper()
+		s.must(restore())
+		s.restart()
+	}
+}
+
+// saying accepts notices with a text in them.
+func saying(text string) func(*event.MessageEventContent) bool {
+	return func(c *event.MessageEventContent) bool {
+		return c.MsgType == event.MsgNotice && strings.Contains(c.Body, text)
+	}
+}
+
+// sendsSpoilt has a person send a picture whose file is spoilt before the bridge, which is held back, can fetch it.
+func (p *person) sendsSpoilt(how string, data []byte, caption string) string {
+	p.s.Helper()
+	wait := p.s.breaks(control.Fault{Kind: "media_delay", Stanza: "GET/image", Args: map[string]string{"ms": "700"}, Times: -1})
+	sent := p.sends(control.SendRequest{To: p.s.me.ID, Media: &control.Media{Kind: "image", Data: data, MIMEType: "image/jpeg", Caption: caption}})
+	p.s.must(p.s.stack.Simulator.SpoilMedia(p.s.ctx, p.s.side.control(), p.ID, control.SpoilRequest{ID: sent.ID, How: how}))
+	p.s.must(p.s.stack.Simulator.RemoveFault(p.s.ctx, p.s.side.control(), wait.ID))
+	return sent.ID
+}
+
+func mediaExpired(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	byClick := func(placeholder *event.Event) {
+		_, err := portal.React(s.ctx, placeholder.ID, "♻️")
+		s.must(err)
+	}
+	byCommand := func(placeholder *event.Event) {
+		_, err := portal.Reply(s.ctx, placeholder.ID, "!cc whatsapp-media")
+		s.must(err)
+	}
+	for i, ask := range []func(*event.Event){byClick, byCommand} {
+		from, caption, data := portal.Mark(), s.text("old times"), photo(200, 150, i)
+		anna.sendsSpoilt([]string{"expired", "deleted"}[i], data, caption)
+		placeholder := s.gets(portal, from, anna, "a placeholder", saying("no longer on WhatsApp's servers"))
+		if body := placeholder.Content.AsMessage().Body; !strings.Contains(body, "♻️") {
+			s.Errorf("the placeholder %q does not say how to ask for the picture", body)
+		}
+		s.gets(portal, from, anna, "the caption", func(c *event.MessageEventContent) bool { return c.Body == caption })
+		if i == 0 {
+			s.restart() // nothing of this may live in memory only
+		}
+		from = portal.Mark()
+		ask(placeholder)
+		edit, err := portal.AwaitEvent(s.ctx, from, "the picture in place of its placeholder", isReplaced(placeholder.ID))
+		s.must(err)
+		content := edit.Content.AsMessage().NewContent
+		if edit.Sender != anna.mxid || content == nil || content.MsgType != event.MsgImage || content.Info == nil || content.Info.Width != 200 {
+			s.Fatalf("the edit by %s has content %+v", edit.Sender, content)
+		}
+		got, err := s.user.Download(s.ctx, content)
+		s.must(err)
+		if !bytes.Equal(got, data) {
+			s.Errorf("the picture has %d bytes, want the sent %d", len(got), len(data))
+		}
+	}
+	// What the phone has lost as well.
+	from := portal.Mark()
+	id := anna.sendsSpoilt("expired", photo(200, 150, 9), "")
+	placeholder := s.gets(portal, from, anna, "a placeholder", saying("no longer on WhatsApp's servers"))
+	s.must(s.stack.Simulator.SpoilMedia(s.ctx, s.side.control(), s.me.ID, control.SpoilRequest{ID: id, How: "forget"}))
+	byClick(placeholder)
+	edit, err := portal.AwaitEvent(s.ctx, from, "word that the phone has no file", isReplaced(placeholder.ID))
+	s.must(err)
+	if body := edit.Content.AsMessage().Body; !strings.Contains(body, "nor your phone") {
+		s.Errorf("the placeholder then says %q", body)
+	}
+	for _, e := range anna.timeline() {
+		if e.Kind == control.KindReaction {
+			s.Errorf("Anna sees reaction %q, which was for the bridge", e.Text)
+		}
+	}
+}
+
+func mediaCorrupt(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	from, data := portal.Mark(), photo(200, 150, 5)
+	// The bytes are other than the sender's hash says.
+	anna.sendsSpoilt("corrupt", data, "")
+	s.gets(portal, from, anna, "word that the picture is damaged", saying("damaged or was tampered with"))
+	// The sender's hashes of the plain file do not match what decrypts well.
+	sent := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: data, MIMEType: "image/jpeg"}})
+	s.gets(portal, from, anna, "a whole picture", isKind(event.MsgImage))
+	var raw map[string]map[string]any
+	for _, e := range anna.timeline() {
+		if e.ID == sent.ID {
+			s.must(json.Unmarshal(e.Raw, &raw))
+		}
+	}
+	raw["imageMessage"]["fileSHA256"] = bytes.Repeat([]byte{7}, 32)
+	forged, err := json.Marshal(map[string]any{"imageMessage": raw["imageMessage"]})
+	s.must(err)
+	from = portal.Mark()
+	anna.sends(control.SendRequest{To: s.me.ID, Raw: forged})
+	s.gets(portal, from, anna, "word that the second picture is damaged", saying("damaged or was tampered with"))
+	for _, evt := range portal.Timeline()[from:] {
+		if evt.Type == event.EventMessage && evt.Content.AsMessage().MsgType == event.MsgImage {
+			s.Error("a picture with a wrong hash was shown")
+		}
+	}
+}
+
+func mediaTooLarge(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	// In: what the sender says is enough.
+	log, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)
+	s.must(err)
+	from := portal.Mark()
+	hash := bytes.Repeat([]byte{1}, 32)
+	huge, err := json.Marshal(map[string]any{"documentMessage": map[string]any{
+		"directPath": "/v/document/huge.enc?x=1", "mediaKey": hash, "fileSHA256": hash, "fileEncSHA256": hash,
+		"fileLength": "5368709120", "fileName": "huge.zip", "mimetype": "application/zip",
+	}})
+	s.must(err)
+	anna.sends(control.SendRequest{To: s.me.ID, Raw: huge})
+	s.gets(portal, from, anna, "word that the file is too large", saying("larger than the homeserver allows (128 MiB)"))
+	after, err := s.stack.Simulator.Log(s.ctx, s.side.control(), len(log))
+	s.must(err)
+	for _, entry := range after {
+		if strings.Contains(entry.Data, "huge.enc") {
+			s.Errorf("the file was asked for: %s", entry.Data)
+		}
+	}
+	s.announced = append(s.announced, "Failed to handle Matrix message")
+	// Out: what the client says is enough, and so is the file itself where the client says nothing.
+	for _, said := range []int{17 << 20, 0} {
+		from = portal.Mark()
+		sent, err := portal.SendFile(s.ctx, lab.File{
+			Type: event.MsgImage, Name: "huge.jpg", MIMEType: "image/jpeg", Data: make([]byte, 17<<20),
+			Change: func(c *event.MessageEventContent) { c.Info.Size = said },
+		})
+		s.must(err)
+		_, err = portal.AwaitEvent(s.ctx, from, "word of failure that names the limit", func(evt *event.Event) bool {
+			raw := string(evt.Content.VeryRaw)
+			return evt.Type.Type == "com.beeper.message_send_status" && strings.Contains(raw, sent.String()) &&
+				strings.Contains(raw, "FAIL") && strings.Contains(raw, "16.0 MiB")
+		})
+		s.must(err)
+	}
+	if n := len(anna.textsFrom(s.me)); n != 0 {
+		s.Errorf("Anna's phone has %d messages, want none", n)
+	}
+}

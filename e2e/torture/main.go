@@ -1,0 +1,217 @@
+// Command torture looks for messages that are lost, doubled, out of order or changed, whatever goes wrong: it drives the
+// real bridge between a real homeserver and the simulated network with random traffic in both directions over many
+// chats, and meanwhile kills the bridge (at random moments, or at named steps of a message's way, which only builds with
+// the tag crosschat_testhooks have), takes homeserver, network or database away, or fills the disk. Then it waits until
+// all is quiet and compares what either side accepted with what the other one shows.
+//
+//	go run -tags goolm ./e2e/torture -short
+//	go run -tags goolm ./e2e/torture -seed 7 -kills 200
+//
+// The same seed makes the same plan of blows and texts; when they strike depends on the machine, too. It ends with status
+// 1 if a promise of docs/reliability.md was broken, and with 2 if it could not run.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"crosschat/e2e/lab"
+)
+
+type options struct {
+	seed       uint64
+	kills      int
+	short      bool
+	homeserver string
+	database   string
+	encryption string
+	blows      string
+	keep       string
+	fresh      bool
+	bench      int
+}
+
+func main() {
+	var opts options
+	flag.Uint64Var(&opts.seed, "seed", uint64(time.Now().UnixNano())%1_000_000, "chooses traffic and blows; printed, so that a run can be repeated")
+	flag.IntVar(&opts.kills, "kills", 200, "how many rounds, each with a blow")
+	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for each step: under three minutes")
+	flag.StringVar(&opts.homeserver, "homeserver", "", "synapse or dendrite; by default Synapse if this machine can have it")
+	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
+	flag.StringVar(&opts.encryption, "encryption", "", "appservice, sync or off; by default what the homeserver can do")
+	flag.StringVar(&opts.blows, "blows", "", "only these kinds of blow, separated by commas; steps are step:<name>")
+	flag.StringVar(&opts.keep, "keep", "", "keep all files in this folder")
+	flag.BoolVar(&opts.fresh, "fresh", true, "begin a new chat in each round, so that rooms are made under blows, too")
+	flag.IntVar(&opts.bench, "bench", 0, "instead, measure bursts of so many texts with the ledger and without it")
+	flag.Parse()
+	os.Exit(run(opts))
+}
+
+func run(opts options) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if opts.bench > 0 {
+		if err := bench(ctx, opts, opts.bench, 3); err != nil {
+			fmt.Fprintln(os.Stderr, "can't measure:", err)
+			return 2
+		}
+		return 0
+	}
+	fmt.Printf("seed %d\n", opts.seed)
+	t, err := newTorture(ctx, opts)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "can't run:", err)
+		return 2
+	}
+	defer t.close()
+	began := time.Now()
+	if err = t.rounds(ctx); err == nil {
+		err = t.quiet(ctx)
+	}
+	v := t.judge(ctx)
+	v.overrun = t.overrun()
+	fmt.Println(v.table(t, time.Since(began)))
+	switch {
+	case err != nil:
+		t.keepFiles = true
+		fmt.Fprintln(os.Stderr, "broken off:", err)
+		return 2
+	case v.bad():
+		t.keepFiles = true
+		fmt.Printf("FAILED: repeat with -seed %d; everything is kept in %s\n", opts.seed, t.dir)
+		return 1
+	}
+	fmt.Println("PASSED")
+	return 0
+}
+
+// torture is one run.
+type torture struct {
+	opts      options
+	setting   lab.Setting
+	dir       string
+	keepFiles bool
+	random    *rand.Rand
+	plan      []blow
+	stack     *lab.Stack
+	disk      *smallDisk
+	traffic   *traffic
+	struck    map[string]int
+}
+
+func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
+	t := &torture{opts: opts, random: rand.New(rand.NewPCG(opts.seed, 0)), struck: make(map[string]int)}
+	t.setting, err = settingOf(opts)
+	if err != nil {
+		return nil, err
+	}
+	if t.dir, err = os.MkdirTemp(opts.keep, "crosschat-torture-"); err != nil {
+		return nil, fmt.Errorf("make folder: %w", err)
+	}
+	t.keepFiles = opts.keep != ""
+	defer func() {
+		if err != nil {
+			t.close()
+		}
+	}()
+	programs, err := build(ctx, filepath.Join(t.dir, "bin"))
+	if err != nil {
+		return nil, err
+	}
+	if t.disk, err = mountSmallDisk(filepath.Join(t.dir, "bridge")); err != nil {
+		fmt.Println("disk full: not tried:", err)
+	}
+	if t.plan, err = t.makePlan(); err != nil {
+		return nil, err
+	}
+	t.stack, err = lab.StartStack(ctx, lab.StackOptions{
+		Setting: t.setting, Programs: programs, Dir: t.dir, Progress: func(line string) { fmt.Println(line) },
+		Set: map[string]string{"network.whatsapp.reconnect_max_delay": "2s"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if t.setting.Database == "sqlite" {
+		// From the next start on the bridge notes what a power cut would leave, see cutPower.
+		if err = os.Setenv("CROSSCHAT_WAL", t.stack.Bridge.SQLitePath()+"-wal"); err != nil {
+			return nil, err
+		}
+		if err = t.stack.Bridge.Restart(ctx); err != nil {
+			return nil, err
+		}
+	}
+	t.traffic, err = newTraffic(ctx, t.stack, opts.seed)
+	return t, err
+}
+
+func settingOf(opts options) (lab.Setting, error) {
+	s := lab.Setting{Homeserver: lab.Kind(opts.homeserver), Encryption: lab.Encryption(opts.encryption), Database: opts.database}
+	if s.Homeserver == "" {
+		s.Homeserver = lab.Synapse
+		if err := lab.SynapseUnavailable(); err != nil {
+			fmt.Println("Dendrite takes the place of Synapse:", err)
+			s.Homeserver = lab.Dendrite
+		}
+	}
+	if s.Encryption == "" {
+		s.Encryption = lab.EncryptionAppservice
+		if s.Homeserver == lab.Dendrite {
+			s.Encryption = lab.EncryptionOff
+		}
+	}
+	if s.Database != "sqlite" && s.Database != "postgres" {
+		return s, fmt.Errorf("database %q: choose sqlite or postgres", s.Database)
+	}
+	return s, nil
+}
+
+func (t *torture) close() {
+	if t.traffic != nil {
+		t.traffic.close()
+	}
+	if err := t.stack.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if t.keepFiles {
+		t.disk.copyTo(filepath.Join(t.dir, "bridge-files"))
+	}
+	t.disk.unmount()
+	if !t.keepFiles {
+		_ = os.RemoveAll(t.dir)
+	}
+}
+
+// rounds strikes one blow after the other, each in the midst of traffic.
+func (t *torture) rounds(ctx context.Context) error {
+	for i, b := range t.plan {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if t.opts.fresh && i%2 == 0 {
+			if err := t.traffic.newChat(ctx); err != nil {
+				return err
+			}
+		}
+		t.traffic.round = i + 1
+		burst := t.traffic.begin(ctx)
+		err := b.strike(ctx, t)
+		burst.end()
+		err = errors.Join(err, burst.err)
+		if err != nil {
+			return fmt.Errorf("round %d, %s: %w", i+1, b.name, err)
+		}
+		t.struck[strings.Split(b.name, " ")[0]]++
+		in, out := t.traffic.counts()
+		fmt.Printf("round %d/%d: %s; %d in, %d out so far\n", i+1, len(t.plan), b.name, in, out)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A power cut loses what was written but not yet synced. SQLite's write-ahead log (sqlite.org/fileformat2.html#walformat)
+// is a header of 32 bytes, with two salts at 16, and frames of a header of 24 bytes, with the salts at 8, and a page. A
+// bridge with hooks writes down how many frames there were each time that a commit was synced (see syncedFrames).
+
+const walHeader, frameHeader = 32, 24
+
+// wal is what the write-ahead log holds: the frames of its present use, which begins anew after a checkpoint.
+type wal struct {
+	salts  uint64
+	page   int64
+	frames int64
+}
+
+func readWAL(data []byte) (wal, error) {
+	if len(data) < walHeader {
+		return wal{}, nil
+	}
+	w := wal{salts: binary.BigEndian.Uint64(data[16:]), page: int64(binary.BigEndian.Uint32(data[8:]))}
+	if w.page < 512 || w.page > 1<<16 {
+		return wal{}, fmt.Errorf("write-ahead log has pages of %d bytes", w.page)
+	}
+	for at := int64(walHeader); at+frameHeader+w.page <= int64(len(data)); at += frameHeader + w.page {
+		if binary.BigEndian.Uint64(data[at+8:]) != w.salts {
+			break
+		}
+		w.frames++
+	}
+	return w, nil
+}
+
+// cutPower kills the bridge and destroys a random part of what a power cut may destroy: a tail of the frames behind the
+// last synced one.
+func cutPower(ctx context.Context, t *torture, _ time.Duration) error {
+	t.stack.Bridge.Kill()
+	path := t.stack.Bridge.SQLitePath() + "-wal"
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return t.start(ctx)
+	} else if err != nil {
+		return err
+	}
+	w, err := readWAL(data)
+	if err != nil {
+		return err
+	}
+	if first := syncedFrames(path, w); w.frames > first {
+		keep := first + t.random.Int64N(w.frames-first+1)
+		at := walHeader + keep*(frameHeader+w.page)
+		for i := at; i < int64(len(data)); i++ {
+			data[i] ^= 0xff
+		}
+		fmt.Printf("power: %d of %d unsynced frames are gone\n", w.frames-keep, w.frames-first)
+		if err = os.WriteFile(path, data, 0o600); err != nil {
+			return err
+		}
+	}
+	return t.start(ctx)
+}
+
+// syncedFrames reads what the bridge has noted: salts and count.
+func syncedFrames(path string, w wal) int64 {
+	note, err := os.ReadFile(path + ".synced")
+	if err != nil {
+		return w.frames // nothing is known, so nothing may be destroyed
+	}
+	salts, count, _ := strings.Cut(strings.TrimSpace(string(note)), " ")
+	frames, err := strconv.ParseInt(count, 10, 64)
+	if err != nil {
+		return w.frames
+	}
+	if salts != fmt.Sprintf("%016x", w.salts) {
+		return 0 // a checkpoint since then has synced all before, and nothing after
+	}
+	return min(frames, w.frames)
+}
