@@ -24,7 +24,7 @@ func onBoth(t *testing.T, test func(*testing.T, *database.Ledger)) {
 		server, err := lab.StartPostgres(t.Context(), func(string) {})
 		if err != nil {
 			lab.Notice("the ledger on PostgreSQL: %v", err)
-			t.SkipNow()
+			t.SkipNow() // the notice has said so loudly
 		}
 		t.Cleanup(func() { _ = server.Stop() })
 		uri, err := server.CreateDatabase(t.Context(), "ledger")

@@ -19,7 +19,7 @@ func TestRun(t *testing.T) {
 				served++
 				switch served {
 				case 5:
-					time.Sleep(2 * lasting) // a connection that lasts
+					time.Sleep(2 * lasting) // a connection that lasts; synctest: no real time passes
 				case 8:
 					return errFatal
 				}

@@ -83,7 +83,7 @@ func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var h health
 		h.heardAt.Store(time.Now().UnixNano())
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // synctest: no real time passes
 		if quiet := h.quietFor(); quiet != time.Minute {
 			t.Errorf("quiet for %s, want a minute", quiet)
 		}

@@ -28,7 +28,7 @@ func TestPace(t *testing.T) {
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("five messages after a burst take %s, want 5s", took)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) // synctest: no real time passes
 		start = time.Now()
 		for range paceBurst {
 			if err := p.wait(t.Context(), time.Second); err != nil {

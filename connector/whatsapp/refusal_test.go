@@ -147,7 +147,7 @@ func TestUnknownBarEnds(t *testing.T) {
 		if c.mayWrite(annaLID) == nil || c.mayWrite(aliceLID) != nil {
 			t.Error("want that chat barred, and no other")
 		}
-		time.Sleep(unknownBar + time.Second)
+		time.Sleep(unknownBar + time.Second) // synctest: no real time passes
 		if err := c.mayWrite(annaLID); err != nil {
 			t.Errorf("after %s the chat is still barred: %v", unknownBar, err)
 		}

@@ -40,10 +40,10 @@ func TestAwait(t *testing.T) {
 		var line Timeline
 		line.Append(control.Event{Text: "before"})
 		go func() {
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // synctest: no real time passes
 			line.Append(control.Event{Text: "other"})
 			line.Append(control.Event{Text: "wanted"})
-			time.Sleep(time.Second)
+			time.Sleep(time.Second) // likewise
 			line.Append(control.Event{Text: "wanted"})
 		}()
 		begin := time.Now()
