@@ -20,7 +20,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/messenger/wire"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"crosschat/connector/messenger/wire"
 	pagewire "crosschat/connector/messenger/wire/page"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 func TestCredentials(t *testing.T) {

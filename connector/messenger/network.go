@@ -22,7 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/messenger/wire"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
 )
 

@@ -16,7 +16,7 @@ import (
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // receiver takes what the wire brings to a login, in the wire's goroutines, one table at a time.

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"crosschat/connector/messenger/wire"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // session is a wire client with what it was made of. A login makes one to try cookies, and hands it on to its Client, so

@@ -10,7 +10,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 
 	"crosschat/connector/messenger/wire"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 	"crosschat/connector/uplink"
 )
 

@@ -8,8 +8,8 @@ import (
 	"os"
 	"time"
 
-	"crosschat/connector/messenger/wire/fingerprint"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/fingerprint"
+	"crosschat/connector/metaweb/web"
 )
 
 // newTransports is how logins get their ways to Messenger's servers, real or simulated, each looking like the login's own

@@ -11,11 +11,11 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/media"
 	"crosschat/connector/messenger/wire/task"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Origin says why a table came.

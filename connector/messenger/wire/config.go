@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/e2ee"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Config is everything that may change on the network's side or that a simulated network needs otherwise. Default has

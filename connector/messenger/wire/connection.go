@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
 )
 

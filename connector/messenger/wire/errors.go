@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/page"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Errors of a Client, beside those of its packages.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 )
 
 // fakeGateway is the server's side of one connection.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // recorder is a Handler that remembers.

@@ -17,8 +17,8 @@ import (
 	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
 
-	"crosschat/connector/messenger/wire/dgw"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/dgw"
+	"crosschat/connector/metaweb/web"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Codes of the site's errors.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // ready answers the page, loaded now if it must be. adopt says to take over what it brings; while a connection lives its

@@ -11,9 +11,9 @@ import (
 
 	"github.com/coder/websocket"
 
-	"crosschat/connector/messenger/wire/dgw"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/page"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 func TestConnect(t *testing.T) {

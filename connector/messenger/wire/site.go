@@ -14,7 +14,7 @@ import (
 
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/page"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // site is one load of the messages page: what the page said, and the counters that begin anew with it. Its fields do not

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 func TestPosition(t *testing.T) {

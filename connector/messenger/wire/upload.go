@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Upload is a file for an unencrypted thread.

@@ -23,7 +23,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Registration is what a device is registered with.

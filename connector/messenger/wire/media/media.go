@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // Kind is what the browser would load the media as.

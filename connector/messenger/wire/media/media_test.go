@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 const limit = 1 << 20

@@ -27,7 +27,7 @@ type frameVector struct {
 
 func mustVectors(t testing.TB) []frameVector {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/dgw-frames.json")
+	data, err := os.ReadFile("testdata/frames.json")
 	if err != nil {
 		t.Fatal(err)
 	}

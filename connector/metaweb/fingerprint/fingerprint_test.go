@@ -18,7 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"crosschat/connector/messenger/wire/web"
+	"crosschat/connector/metaweb/web"
 )
 
 // server is one that remembers the hellos it got.
