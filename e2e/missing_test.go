@@ -36,6 +36,7 @@ func (p *person) sendsSpoilt(how string, data []byte, caption string) string {
 	p.s.Helper()
 	wait := p.s.breaks(control.Fault{Kind: "media_delay", Stanza: "GET/image", Args: map[string]string{"ms": "700"}, Times: -1})
 	sent := p.sends(control.SendRequest{To: p.s.me.ID, Media: &control.Media{Kind: "image", Data: data, MIMEType: "image/jpeg", Caption: caption}})
+	p.s.me.sees(control.Match{Kind: control.KindMessage, ID: sent.ID}) // or their phone would miss the file as well
 	p.s.must(p.s.stack.Simulator.SpoilMedia(p.s.ctx, p.s.side.control(), p.ID, control.SpoilRequest{ID: sent.ID, How: how}))
 	p.s.must(p.s.stack.Simulator.RemoveFault(p.s.ctx, p.s.side.control(), wait.ID))
 	return sent.ID
