@@ -19,7 +19,7 @@ import (
 	"crosschat/connector/convert"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
+	"crosschat/connector/metaweb/media"
 )
 
 // attachmentParts converts what is attached to a message. A link preview belongs to the message's text instead.

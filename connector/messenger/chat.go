@@ -18,7 +18,7 @@ import (
 	"crosschat/connector/convert"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
+	"crosschat/connector/metaweb/media"
 )
 
 const (

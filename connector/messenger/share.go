@@ -12,7 +12,7 @@ import (
 	"crosschat/connector/convert"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
+	"crosschat/connector/metaweb/media"
 )
 
 // share is something shared: a link, a post, a place, a call.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/dgw"
+	"crosschat/connector/metaweb/media"
 	"crosschat/connector/metaweb/web"
 )
 

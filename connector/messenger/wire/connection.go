@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/metaweb/dgw"
 )
 
 // connection is one connection to the gateway and the four goroutines that run it.

@@ -10,7 +10,7 @@
 // All have ended when Serve returns.
 //
 // What changes on the network's side is read from the page or is in Config. The sub-packages are leaves of this one:
-// web (cookies, identity, HTTP), page (scraping), dgw (gateway), lightspeed (payloads), task (requests), media
-// (downloads), e2ee (the encrypted socket, which only shares the session's tokens). Package fingerprint makes the
-// transports that look like a browser's; nothing here needs it.
+// page (scraping), lightspeed (payloads), task (requests), e2ee (the encrypted socket, which only shares the session's
+// tokens). Cookies, HTTP, the gateway and downloads are metaweb's; its package fingerprint makes the transports that look
+// like a browser's, and nothing here needs it.
 package wire

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/page"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/metaweb/web"
 )
 

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/media"
 )
 
 // CreateThread makes the unencrypted thread with a person or page, or fetches the one there is. The table has its rows;

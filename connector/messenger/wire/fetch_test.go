@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
-	"crosschat/connector/messenger/wire/media"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/media"
 )
 
 // historyRow is an upsertMessage of the thread 1002.

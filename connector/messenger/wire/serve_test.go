@@ -11,8 +11,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/page"
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/metaweb/web"
 )
 

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/dgw"
 )
 
 // recorded is a whole session of another client, cut into its requests with their answers, and the pushes.

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
-	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/dgw"
 )
 
 const maxSyncPages = 100

@@ -1,4 +1,4 @@
-// Package media downloads Messenger's unencrypted media: signed links on the network's content hosts, which expire. It
+// Package media downloads the unencrypted media of Meta's networks: signed links on their content hosts, which expire. It
 // fetches from allow-listed hosts only, follows redirects one by one under the same rule, and sends no cookies.
 //
 // A Fetcher keeps no state and may be used from any goroutine. Bodies are streamed; the caller closes them.
