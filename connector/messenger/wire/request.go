@@ -138,7 +138,7 @@ func (n *connection) exchange(ctx context.Context, tasks []task.Task) (*lightspe
 	}
 	_, table, err := n.c.decodeResponse(answer)
 	if err != nil {
-		return nil, nil, &UncertainError{err}
+		return nil, nil, &UncertainError{Err: err}
 	}
 	n.c.notify(table)
 	return table, ids, nil
@@ -147,7 +147,7 @@ func (n *connection) exchange(ctx context.Context, tasks []task.Task) (*lightspe
 // uncertain marks the errors after which something may have been done.
 func uncertain(err error) error {
 	if isTransport(err) {
-		return &UncertainError{err}
+		return &UncertainError{Err: err}
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func sendError(err error, sent bool) error {
 	if !sent || errors.As(err, &rejected) || errors.As(err, &unknown) {
 		return err
 	}
-	return &UncertainError{err}
+	return &UncertainError{Err: err}
 }
 
 func echoID(t *lightspeed.Table, otid string) string {
@@ -110,7 +110,7 @@ func outcome(t *lightspeed.Table, otid string) (messageID string, err error) {
 	for _, e := range t.Errors {
 		return "", &RejectedError{Code: e.Code, Message: joinText(e.Title, e.Message)}
 	}
-	return "", &UncertainError{errors.New("server's answer does not say what became of the message")}
+	return "", &UncertainError{Err: errors.New("server's answer does not say what became of the message")}
 }
 
 // act has one task of the user's done, not too soon after the last.
@@ -167,7 +167,7 @@ func (c *Client) Edit(ctx context.Context, messageID, text string) error {
 	case <-timer.C:
 		return &RejectedError{Message: "the edit was not taken"}
 	case <-ctx.Done():
-		return &UncertainError{ctx.Err()}
+		return &UncertainError{Err: ctx.Err()}
 	}
 }
 
