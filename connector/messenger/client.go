@@ -13,6 +13,7 @@ import (
 
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/uplink"
 )
 
@@ -46,8 +47,8 @@ type Client struct {
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
 	work   uplink.Work
-	online uplink.Gate   // open while there is a connection
-	resume chan struct{} // the user has done what a stopped session needs
+	online uplink.Gate // open while there is a connection
+	watch  *metalogin.Watch
 }
 
 // newClient makes the client of a login; s may be nil.
@@ -57,7 +58,8 @@ func newClient(ctx context.Context, n *Network, login *bridgev2.UserLogin, s *se
 		return nil, fmt.Errorf("own id of login: %w", err)
 	}
 	log := login.Log.With().Str("network", "messenger").Logger()
-	c := &Client{network: n, login: login, log: log, self: self, resume: make(chan struct{}, 1)}
+	c := &Client{network: n, login: login, log: log, self: self}
+	c.watch = c.newWatch()
 	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
 	if c.known, err = loadMemory(ctx, n.db.Messenger(), string(login.ID)); err != nil {
 		return nil, err
@@ -72,10 +74,10 @@ func newClient(ctx context.Context, n *Network, login *bridgev2.UserLogin, s *se
 // Connect implements bridgev2.NetworkAPI. It does not block; what becomes of it is told as bridge state.
 func (c *Client) Connect(context.Context) {
 	if c.session == nil {
-		c.reportNoSession()
+		c.watch.NoSession(c.ctx)
 		return
 	}
-	c.goDo("connection", c.run)
+	c.goDo("connection", func() { c.watch.Run(c.ctx) })
 }
 
 // Disconnect implements bridgev2.NetworkAPI: when it returns, nothing of this login runs any more.
@@ -127,7 +129,7 @@ func (c *Client) bound(ctx context.Context, timeout time.Duration) (context.Cont
 // begin is how a call of bridgev2's begins that needs the session. Unless there is an error, c.work.Done must be called.
 func (c *Client) begin(portal *bridgev2.Portal) (thread int64, err error) {
 	if !c.IsLoggedIn() {
-		return 0, errNotLoggedIn()
+		return 0, names.ErrNotLoggedIn()
 	}
 	if why := loginMeta(c.login.UserLogin).Stopped; why != "" {
 		return 0, errStopped(why)

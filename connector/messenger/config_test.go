@@ -89,12 +89,10 @@ func TestValidateConfig(t *testing.T) {
 	}
 }
 
-func TestTransports(t *testing.T) {
-	for name, s := range map[string]Simulation{
-		"no port": {Address: "localhost"}, "no file": {Address: "localhost:1", CAFile: t.TempDir() + "/none"},
-	} {
-		if _, err := newTransports(s); err == nil || !strings.Contains(err.Error(), "simulation.messenger.") {
-			t.Errorf("%s gives %v, want an error with the key", name, err)
-		}
+func TestSimulation(t *testing.T) {
+	n := New()
+	n.Simulate(Simulation{Address: "localhost"})
+	if err := n.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "simulation.messenger.address") {
+		t.Errorf("an address without port gives %v, want an error with the key", err)
 	}
 }

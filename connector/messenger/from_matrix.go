@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
@@ -61,7 +60,7 @@ func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, tas
 			named[i].Start, named[i].End = named[i].Start+len(mark), named[i].End+len(mark)
 		}
 	}
-	switch length := utf16Length(text); {
+	switch length := convert.Units(text); {
 	case strings.TrimSpace(text) == "":
 		return "", task.Mentions{}, refuse("the message is empty")
 	case length > maxTextLength:
@@ -79,19 +78,12 @@ func (c *Client) mentionsFromMatrix(text string, named []convert.Mention) task.M
 			continue
 		}
 		ids = append(ids, strconv.FormatInt(person, 10))
-		offsets = append(offsets, strconv.Itoa(utf16Length(text[:m.Start])))
-		lengths = append(lengths, strconv.Itoa(utf16Length(text[m.Start:m.End])))
+		offsets = append(offsets, strconv.Itoa(convert.Units(text[:m.Start])))
+		lengths = append(lengths, strconv.Itoa(convert.Units(text[m.Start:m.End])))
 		kinds = append(kinds, "p")
 	}
 	list := func(values []string) string { return strings.Join(values, ",") }
 	return task.Mentions{IDs: list(ids), Offsets: list(offsets), Lengths: list(lengths), Types: list(kinds)}
-}
-
-func utf16Length(text string) (length int) {
-	for _, char := range text {
-		length += max(1, utf16.RuneLen(char))
-	}
-	return length
 }
 
 // userOf is the person for whom a Matrix user stands: the account itself or a ghost.

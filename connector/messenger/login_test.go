@@ -1,7 +1,6 @@
 package messenger
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,13 +11,14 @@ import (
 
 	"crosschat/connector/messenger/wire"
 	pagewire "crosschat/connector/messenger/wire/page"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/web"
 )
 
 func TestCredentials(t *testing.T) {
 	n := New()
 	good := map[string]string{"c_user": "100000000001002", "xs": "1:secret", "datr": "d", "extra": "kept", "sb": ""}
-	credentials, err := n.credentialsOf(good)
+	credentials, err := n.site().Credentials(good)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 		}
 		return values
 	}
-	credentials, err = n.credentialsOf(with("user_agent", "Firefox/143.0", "accept_language", "de", "sec_ch_ua", "a\r\nCookie: b"))
+	credentials, err = n.site().Credentials(with("user_agent", "Firefox/143.0", "accept_language", "de", "sec_ch_ua", "a\r\nCookie: b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestCredentials(t *testing.T) {
 		"no account number": {with("c_user", "me"), "c_user"},
 		"header injection":  {with("xs", "a\r\nX: y"), "neither"},
 	} {
-		_, err := n.credentialsOf(test.values)
+		_, err := n.site().Credentials(test.values)
 		if !errors.As(err, new(bridgev2.RespError)) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want an answer with %q", name, err, test.want)
 		}
@@ -64,46 +64,24 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestLoadError(t *testing.T) {
+func TestJudgeLogin(t *testing.T) {
+	const checkpoint = "https://www.facebook.com/checkpoint/1"
 	for _, test := range []struct {
 		err  error
-		want string
+		want metalogin.Trouble
+		stop string
 	}{
-		{&web.StopError{Kind: web.LoggedOut}, "expired"},
-		{&web.StopError{Kind: web.WrongAccount}, "two different accounts"},
-		{&web.StopError{Kind: web.Checkpoint, URL: "https://www.facebook.com/checkpoint/1"}, "https://www.facebook.com/checkpoint/1"},
-		{&web.StopError{Kind: web.Consent}, "agree"},
-		{&web.StopError{Kind: web.Elsewhere}, "new version"},
-		{fmt.Errorf("load: %w", &pagewire.MissingError{}), "new version"},
-		{errors.New("no route"), "can't be reached"},
+		{&web.StopError{Kind: web.LoggedOut}, metalogin.Expired, ""},
+		{&web.StopError{Kind: web.WrongAccount}, metalogin.OtherAccount, ""},
+		{&web.StopError{Kind: web.Checkpoint, URL: checkpoint}, metalogin.Stopped, checkpoint},
+		{&web.StopError{Kind: web.Consent}, metalogin.Stopped, "agree"},
+		{&web.StopError{Kind: web.Elsewhere}, metalogin.Changed, ""},
+		{fmt.Errorf("load: %w", &pagewire.MissingError{}), metalogin.Changed, ""},
+		{errors.New("no route"), metalogin.Unreachable, ""},
 	} {
-		if got := loadError(t.Context(), test.err).Error(); !strings.Contains(got, test.want) {
-			t.Errorf("%v is told as %q, want %q in it", test.err, got, test.want)
+		if why, stop := judgeLogin(test.err); why != test.want || !strings.Contains(stop, test.stop) || (stop == "") != (test.stop == "") {
+			t.Errorf("%v is judged %d, %q; want %d with %q", test.err, why, stop, test.want, test.stop)
 		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := loadError(ctx, ctx.Err()); !errors.Is(got, errLoginCancelled) {
-		t.Errorf("a cancelled login is told as %q", got)
-	}
-}
-
-// Each kind of stop must be one that the connection does not try again by itself.
-func TestJudge(t *testing.T) {
-	for kind, stop := range map[web.Kind]bool{
-		web.Challenge: true, web.Suspended: true, web.Consent: true, web.Checkpoint: true, web.LoggedOut: true,
-		web.WrongAccount: true, web.RedirectLoop: false, web.Elsewhere: false,
-	} {
-		verdict := judge(&web.StopError{Kind: kind})
-		if verdict.Stop != stop {
-			t.Errorf("%s: stop is %t, want %t", kind, verdict.Stop, stop)
-		}
-		if !stop && verdict.After <= 0 {
-			t.Errorf("%s is tried again after %s", kind, verdict.After)
-		}
-	}
-	if verdict := judge(wire.ErrPageTooOld); verdict.Stop || !verdict.AtOnce {
-		t.Errorf("an old page gives %+v, want a new try at once", verdict)
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/messenger/wire"
+	"crosschat/connector/metaweb/fingerprint"
 	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
 )
@@ -65,14 +66,14 @@ func (n *Network) UseDatabase(db *crosschatdb.Database) { n.db = db }
 func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
 	if processor, ok := bridge.Commands.(*commands.Processor); ok {
-		processor.AddHandlers(commandResume())
+		processor.AddHandlers(names.CommandResume(resumeLogin))
 	}
 }
 
 // Start implements bridgev2.NetworkConnector. It fails for faults of config only.
 func (n *Network) Start(context.Context) (err error) {
-	if n.transports, err = newTransports(n.simulation); err != nil {
-		return err
+	if n.transports, err = fingerprint.For(fingerprint.Server(n.simulation)); err != nil {
+		return fmt.Errorf("simulation.messenger.%w", err)
 	}
 	if n.simulation != (Simulation{}) {
 		n.log().Warn().Str("address", n.simulation.Address).

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"github.com/rs/zerolog"
 
@@ -78,7 +77,7 @@ func (c *Client) contentToMatrix(ctx context.Context, portal *bridgev2.Portal, i
 	}
 	mentions := mentionsOf(m)
 	for i := range mentions {
-		mentions[i].offset += utf16Length(quote)
+		mentions[i].offset += convert.Units(quote)
 	}
 	text := c.textParts(ctx, portal, quote+m.Text, mentions)
 	if preview != nil {
@@ -101,25 +100,10 @@ func takesCaption(part *bridgev2.ConvertedMessagePart) bool {
 }
 
 // textParts makes the parts of a text with marks and mentions. There is one at least.
-func (c *Client) textParts(ctx context.Context, portal *bridgev2.Portal, text string, mentions []mention) (parts []*bridgev2.ConvertedMessagePart) {
-	text = strings.ReplaceAll(text, "\r", "")
-	clean := convert.Clean(text)
-	pieces := convert.Split(clean)
-	if clean == "" {
+func (c *Client) textParts(ctx context.Context, portal *bridgev2.Portal, text string, mentions []mention) []*bridgev2.ConvertedMessagePart {
+	parts := convert.TextParts(text, markup, func(text string) []convert.Mention { return c.placeMentions(ctx, text, mentions) })
+	if len(parts) == 0 {
 		return notice("An empty Messenger message came.")
-	}
-	if len(pieces) == 1 {
-		var found []convert.Mention
-		if clean == text { // else the offsets don't fit any more
-			found = c.placeMentions(ctx, portal, text, mentions)
-		}
-		return []*bridgev2.ConvertedMessagePart{{Type: event.EventMessage, Content: convert.Format(clean, markup, found)}}
-	}
-	for _, piece := range pieces {
-		parts = append(parts, &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: convert.Text(piece)})
-	}
-	for i, part := range parts[1:] {
-		part.ID = networkid.PartID(strconv.Itoa(i + 1))
 	}
 	return parts
 }
@@ -151,37 +135,15 @@ func mentionsOf(m lightspeed.Message) (found []mention) {
 	return found
 }
 
-// placeMentions turns offsets into bytes and finds the Matrix users. What lies outside the text is left out.
-func (c *Client) placeMentions(ctx context.Context, portal *bridgev2.Portal, text string, mentions []mention) (placed []convert.Mention) {
-	if len(mentions) == 0 {
-		return nil
-	}
-	at := byteOffsets(text)
+// placeMentions finds the Matrix users who are named in a text.
+func (c *Client) placeMentions(ctx context.Context, text string, mentions []mention) []convert.Mention {
+	var spans []convert.Span
 	for _, m := range mentions {
-		if m.offset < 0 || m.length <= 0 || m.offset >= len(at) || m.length >= len(at)-m.offset {
-			continue
-		}
-		start, end := at[m.offset], at[m.offset+m.length]
-		if start < 0 || end < 0 {
-			continue // in the middle of a character
-		}
-		if user, name := c.mentionName(ctx, m.person, text[start:end]); user != "" {
-			placed = append(placed, convert.Mention{Start: start, End: end, User: user, Name: name})
-		}
+		spans = append(spans, convert.Span{Offset: m.offset, Length: m.length})
 	}
-	return placed
-}
-
-// byteOffsets answers at which byte each UTF-16 unit of a text begins, -1 for the second half of a pair, and the end.
-func byteOffsets(text string) []int {
-	at := make([]int, 0, len(text)+1)
-	for i, char := range text {
-		at = append(at, i)
-		if utf16.RuneLen(char) == 2 {
-			at = append(at, -1)
-		}
-	}
-	return append(at, len(text))
+	return convert.PlaceMentions(text, spans, func(i int, written string) (id.UserID, string) {
+		return c.mentionName(ctx, mentions[i].person, written)
+	})
 }
 
 // mentionName is the Matrix user who stands for a person, and the name to show. The user is empty if there is none.

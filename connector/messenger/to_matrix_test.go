@@ -3,7 +3,6 @@ package messenger
 import (
 	"slices"
 	"testing"
-	"unicode/utf16"
 
 	"maunium.net/go/mautrix/event"
 
@@ -27,33 +26,6 @@ func TestMentionsOf(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
-}
-
-func TestByteOffsets(t *testing.T) {
-	for text, want := range map[string][]int{
-		"":      {0},
-		"aä":    {0, 1, 3},
-		"🦄b":    {0, -1, 4, 5},
-		"\xffa": {0, 1, 2},
-	} {
-		if got := byteOffsets(text); !slices.Equal(got, want) {
-			t.Errorf("%q: %v, want %v", text, got, want)
-		}
-	}
-}
-
-func FuzzUTF16(f *testing.F) {
-	f.Add("a🦄ä")
-	f.Add("\xff\xf0\x9f")
-	f.Fuzz(func(t *testing.T, text string) {
-		want := len(utf16.Encode([]rune(text)))
-		if got := utf16Length(text); got != want {
-			t.Errorf("%q has %d units, want %d", text, got, want)
-		}
-		if got := len(byteOffsets(text)); got != want+1 {
-			t.Errorf("%q has %d offsets, want %d", text, got, want+1)
-		}
-	})
 }
 
 func TestReplyTarget(t *testing.T) {

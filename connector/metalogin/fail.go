@@ -1,0 +1,86 @@
+package metalogin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2"
+)
+
+// Trouble is why cookies did not make a session.
+type Trouble int
+
+// The kinds of trouble.
+const (
+	Unreachable  Trouble = iota // the network could not be asked
+	Expired                     // it does not know the session
+	OtherAccount                // the cookies are not all of one account
+	Stopped                     // it wants its user to do something first
+	Changed                     // its page is not what we know
+)
+
+// The codes of what can go wrong, as they end the errcode of an answer.
+const (
+	codeNotCookies  = "NOT_COOKIES"
+	codeMissing     = "COOKIES_MISSING"
+	codeExpired     = "EXPIRED"
+	codeWrong       = "WRONG_ACCOUNT"
+	codeUnreachable = "UNREACHABLE"
+	codeChanged     = "CHANGED"
+	codeStopped     = "STOPPED"
+	codeCancelled   = "CANCELLED"
+	codeNotStored   = "NOT_STORED"
+	codeTaken       = "TAKEN"
+)
+
+// texts are what a user is told when a login fails: what is wrong, then what to do. {company} is the site's.
+var texts = map[string]string{
+	codeNotCookies:  "this is neither a JSON object of cookies nor a copied cURL command. Copy them again.",
+	codeMissing:     "these cookies are missing: %s. Copy them from a window in which you are logged in to %s.",
+	codeExpired:     "{company} does not take these cookies: the session has expired or was logged out. Log in with a browser again, and copy the cookies of that session.",
+	codeWrong:       "the cookies belong to two different accounts. Copy all of them from one window.",
+	codeUnreachable: "{company} can't be reached. Check the bridge's internet connection and try again.",
+	codeChanged:     "{company}'s messages page is not what the bridge expects. Look for a new version of the bridge.",
+	codeStopped:     "%s Then log in again.",
+	codeCancelled:   "the login was cancelled.",
+	codeNotStored:   "the bridge could not store the login. Try again; if it fails again, ask the bridge's administrator to look into the log.",
+	codeTaken:       "this account is already logged in for %s. It must be logged out there first.",
+}
+
+// Fail is an answer to a login that goes no further, with a code and a text of the network's own.
+func (s *Site) Fail(code, text string) bridgev2.RespError {
+	return bridgev2.RespError{
+		ErrCode: "CROSSCHAT." + strings.ToUpper(s.Key) + ".LOGIN_" + code, Err: text, StatusCode: http.StatusBadRequest,
+	}
+}
+
+func (s *Site) fail(code string) bridgev2.RespError {
+	return s.Fail(code, strings.ReplaceAll(texts[code], "{company}", s.Company))
+}
+
+// failWith fills the text's gaps.
+func (s *Site) failWith(code string, values ...any) bridgev2.RespError {
+	return s.Fail(code, fmt.Sprintf(texts[code], values...))
+}
+
+// explain says why Try did not make a session.
+func (s *Site) explain(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return s.fail(codeCancelled)
+	}
+	switch why, stop := s.Judge(err); why {
+	case Expired:
+		return s.fail(codeExpired)
+	case OtherAccount:
+		return s.fail(codeWrong)
+	case Stopped:
+		return s.failWith(codeStopped, stop)
+	case Changed:
+		return s.fail(codeChanged)
+	default:
+		return s.fail(codeUnreachable)
+	}
+}
