@@ -182,6 +182,16 @@ func (l *Ledger) Failed(ctx context.Context) ([]Outgoing, error) {
 	return rows, nil
 }
 
+// Unsettled are the events of a room that are not known to be sent, waiting or failed, in order of arrival.
+func (l *Ledger) Unsettled(ctx context.Context, room string) ([]Outgoing, error) {
+	rows, err := dbutil.ConvertRowFn[Outgoing](scanOutgoing).
+		NewRowIter(l.db.Query(ctx, selectOutgoing+" WHERE room_id = $1 AND event_id <> '' ORDER BY seq", room)).AsList()
+	if err != nil {
+		return nil, fmt.Errorf("read what is unsettled in a room: %w", err)
+	}
+	return rows, nil
+}
+
 // Finish forgets events that have their outcome.
 func (l *Ledger) Finish(ctx context.Context, seqs ...int64) error {
 	if len(seqs) == 0 {

@@ -82,7 +82,7 @@ func builtScenarios() []scenario {
 		{id: "backfill.first", networks: whatsapp, show: backfillFirst},
 		{id: "backfill.more", networks: whatsapp, show: backfillMore},
 		{id: "catchup", networks: plain, show: catchup},
-		{id: "reconnect", networks: whatsapp, show: reconnect},
+		{id: "reconnect", networks: plain, show: reconnect},
 		{id: "send.fail", networks: whatsapp, show: sendFail},
 		{id: "login.code", networks: whatsapp, show: loginCode},
 		{id: "login.passkey", networks: whatsapp, show: loginPasskey},

@@ -21,6 +21,7 @@ func reconnect(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	s.patient(time.Minute)
+	s.failsToSend() // the library logs each try that a break cut short
 	wantIn, wantOut := texts(portal.Room, anna.mxid), []string(nil)
 	drops := s.side.drops(rand.New(rand.NewPCG(seed, 0)), s.me.Person)
 	if len(drops) != 10 {

@@ -120,6 +120,7 @@ func (l *Ledger) fly(it *item) outcome {
 				return l.away(err)
 			} else if row != nil {
 				l.counts.deduplicated.Add(1)
+				l.showSent(l.ctx, evt)
 				return outcome{verdict: sent}
 			}
 		}

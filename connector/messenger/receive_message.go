@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
@@ -60,6 +61,11 @@ func (c *Client) message(ctx context.Context, m lightspeed.Message, attached *li
 	msg := ledger.Message{
 		ID: id,
 		Convert: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+			if settled, err := c.settle(ctx, portal, id, m); err != nil {
+				return nil, err
+			} else if settled {
+				return nil, bridgev2.ErrIgnoringRemoteEvent
+			}
 			return c.toMatrix(ctx, portal, intent, m, attached)
 		},
 	}
@@ -70,6 +76,17 @@ func (c *Client) message(ctx context.Context, m lightspeed.Message, attached *li
 		return err
 	}
 	return c.setTime(ctx, m)
+}
+
+// settle recognises a message that Matrix sent and whose answer was lost.
+func (c *Client) settle(ctx context.Context, portal *bridgev2.Portal, id networkid.MessageID, m lightspeed.Message) (bool, error) {
+	if m.Sender != c.self || m.OTID == "" {
+		return false, nil
+	}
+	row := &database.Message{ID: id, SenderID: c.GetUserID(), Timestamp: time.UnixMilli(m.Timestamp)}
+	return ledger.Settle(ctx, c.login, portal, row, func(evt *event.Event) bool {
+		return strconv.FormatInt(outgoingID(c.login.ID, evt.ID, evt.Timestamp), 10) == m.OTID
+	})
 }
 
 // setTime gives a message that Matrix sent the network's time, by which receipts name it.

@@ -54,7 +54,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	mid, err := c.wire.Send(ctx, *out)
 	ledger.Passing("network.sent")
 	if err != nil {
-		msg.RemovePending(txn)
+		msg.RemovePending(txn) // of what was sent all the same the echo tells, see settle
 		return nil, sendError(err)
 	}
 	messageID, err := makeMessageID(mid)
