@@ -2,18 +2,16 @@ package wire
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/page"
+	metapage "crosschat/connector/metaweb/page"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -59,7 +57,7 @@ func loadSite(ctx context.Context, cfg *Config, client *web.Client, cookies *web
 	if info.UserID != "" && info.UserID != cookies.Get("c_user") {
 		return nil, &web.StopError{Kind: web.WrongAccount}
 	}
-	s := &site{cfg: cfg, web: client, info: info, loadedAt: time.Now(), session: newSessionID(),
+	s := &site{cfg: cfg, web: client, info: info, loadedAt: time.Now(), session: metapage.NewSessionID(),
 		requests: new(atomic.Int64), queries: new(atomic.Int64)}
 	s.requests.Store(1) // the first request is number 2
 	if err = s.complete(ctx); err != nil {
@@ -139,19 +137,10 @@ func (s *site) readInitial(report reporter) error {
 	return nil
 }
 
-// form is what every request to the site carries. Empty values are left out, as browsers do.
+// form is what every request to the site carries.
 func (s *site) form() url.Values {
-	form := url.Values{}
-	for name, value := range map[string]string{
-		"__user": s.info.UserID, "__a": "1", "__req": strconv.FormatInt(s.requests.Add(1), 36), "__hs": s.info.HasteSession,
-		"dpr": s.info.DPR, "__ccg": s.info.ConnectionClass, "__rev": s.info.SpinR, "__s": s.session, "__hsi": s.info.HSI,
-		"__dyn": s.info.Dyn, "__comet_req": s.info.CometReq, "fb_dtsg": s.info.DTSG, "jazoest": s.info.Jazoest,
-		"lsd": s.info.LSD, "__spin_r": s.info.SpinR, "__spin_b": s.info.SpinB, "__spin_t": s.info.SpinT, "__aaid": "0",
-	} {
-		if value != "" {
-			form.Set(name, value)
-		}
-	}
+	form := s.info.Form(s.info.UserID, s.session, s.requests.Add(1))
+	form.Set("__aaid", "0")
 	return form
 }
 
@@ -165,21 +154,6 @@ func (s *site) header(referer string) http.Header {
 		header.Set(name, value)
 	}
 	return header
-}
-
-// newSessionID makes an id as the web client makes for itself: three groups of six.
-func newSessionID() string {
-	const letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-	raw := make([]byte, 18)
-	_, _ = rand.Read(raw) // never fails
-	var b strings.Builder
-	for i, r := range raw {
-		if i > 0 && i%6 == 0 {
-			b.WriteByte(':')
-		}
-		b.WriteByte(letters[int(r)%len(letters)])
-	}
-	return b.String()
 }
 
 // syncParams chooses the parameters that start a database.

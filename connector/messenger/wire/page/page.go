@@ -4,34 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"net/url"
 	"strconv"
 	"strings"
 
-	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
+	"crosschat/connector/metaweb/page"
 )
 
 // Info is what a page says. Empty fields were not there.
 type Info struct {
+	page.Tokens
+
 	UserID    string
 	AccountID string
 	Name      string
 	AppID     string // goes into every request over the gateway
-
-	DTSG     string // fb_dtsg, the form token
-	LSD      string
-	Jazoest  string
-	CometReq string
-	Dyn      string // bitmap of the modules that the page defines
-
-	SpinR, SpinB, SpinT string
-	HasteSession, HSI   string
-	DPR                 string
-	ConnectionClass     string
-	Locale              string
+	Locale    string
 
 	DeviceID   string
 	DGWAppID   string
@@ -63,13 +50,8 @@ var (
 	ErrCheckpoint = errors.New("page says the account is at a checkpoint")
 )
 
-// MissingError says what a page lacks that no session can do without. If the session is good, the page's layout has
-// changed.
-type MissingError struct {
-	What []string
-}
-
-func (e *MissingError) Error() string { return "page lacks " + strings.Join(e.What, ", ") }
+// MissingError says what a page lacks: see page.MissingError.
+type MissingError = page.MissingError
 
 // Parse reads a page. It fails only with ErrLoggedOut and ErrCheckpoint; what is not there is empty in the answer, see
 // Info.Check.
@@ -80,132 +62,89 @@ func Parse(body []byte) (*Info, error) {
 	if bytes.Contains(body, []byte(`"is_checkpointed":true`)) {
 		return nil, ErrCheckpoint
 	}
-	r := &reader{info: new(Info), preloads: make(map[string]json.RawMessage)}
-	r.readHTML(body)
-	r.finish()
-	if id := r.info.AccountID; id == "0" {
+	info := new(Info)
+	preloads := make(map[string]json.RawMessage) // prefetched answers by query name
+	dtsg := ""
+	info.Tokens, info.Scripts = page.Read(body, page.Visitor{
+		Config: func(name string, config map[string]any) { page.Take(configs[name], config, info) },
+		List:   func(list []any) bool { return readPrefetched(list, preloads) },
+		Object: info.readPreloader,
+		Script: func(id string, document any) {
+			if object, ok := document.(map[string]any); ok && id == page.AddressScript {
+				dtsg, _ = object["f"].(string) // this site has the form token there too
+			}
+		},
+	})
+	if info.DTSG == "" && dtsg != "" {
+		info.DTSG = dtsg
+		if info.Jazoest == "" {
+			info.Jazoest = page.Jazoest(dtsg)
+		}
+	}
+	info.Initial = preloads[lightspeedQuery]
+	if expires, err := strconv.ParseInt(info.catExpires, 10, 64); err == nil {
+		info.CATExpires = expires
+	}
+	if info.AccountID == "0" {
 		return nil, ErrLoggedOut
 	}
-	return r.info, nil
+	return info, nil
 }
 
 // Check answers a *MissingError if the page lacks what no session can do without. The schema version is left out, since
 // it may be found elsewhere.
 func (i *Info) Check() error {
-	var missing []string
-	for _, field := range []struct{ name, value string }{
-		{"CurrentUserInitialData.ACCOUNT_ID", i.AccountID}, {"CurrentUserInitialData.USER_ID", i.UserID},
-		{"CurrentUserInitialData.APP_ID", i.AppID}, {"DTSGInitData.token", i.DTSG}, {"LSD.token", i.LSD},
-		{"MqttWebDeviceID.clientID", i.DeviceID}, {"DGWWebConfig.appId", i.DGWAppID},
-	} {
-		if field.value == "" {
-			missing = append(missing, field.name)
-		}
-	}
-	if missing != nil {
-		return &MissingError{missing}
-	}
-	return nil
+	return page.Check(
+		page.Need{Name: "CurrentUserInitialData.ACCOUNT_ID", Value: i.AccountID},
+		page.Need{Name: "CurrentUserInitialData.USER_ID", Value: i.UserID},
+		page.Need{Name: "CurrentUserInitialData.APP_ID", Value: i.AppID},
+		page.Need{Name: "DTSGInitData.token", Value: i.DTSG}, page.Need{Name: "LSD.token", Value: i.LSD},
+		page.Need{Name: "MqttWebDeviceID.clientID", Value: i.DeviceID},
+		page.Need{Name: "DGWWebConfig.appId", Value: i.DGWAppID},
+	)
 }
 
-type reader struct {
-	info      *Info
-	configIDs []int64
-	preloads  map[string]json.RawMessage // prefetched answers by query name
+const (
+	lightspeedQuery = "LSPlatformGraphQLLightspeedRequestQuery"
+	preloaderPrefix = "adp_LSPlatformGraphQLLightspeedRequest"
+)
+
+// readPrefetched takes [preloader id, {"__bbox": {"result": answer}}].
+func readPrefetched(list []any, preloads map[string]json.RawMessage) bool {
+	if len(list) < 2 {
+		return false
+	}
+	id, isText := list[0].(string)
+	object, isObject := list[1].(map[string]any)
+	if !isText || !isObject || !strings.HasPrefix(id, "adp_") {
+		return false
+	}
+	box, isObject := object["__bbox"].(map[string]any)
+	if !isObject || box["result"] == nil {
+		return false
+	}
+	query, _, _ := strings.Cut(strings.TrimPrefix(id, "adp_"), "RelayPreloader_")
+	if raw, err := json.Marshal(box["result"]); err == nil && preloads[query] == nil {
+		preloads[query] = raw
+	}
+	return true
 }
 
-// readHTML goes through the page's scripts.
-func (r *reader) readHTML(body []byte) {
-	tokens := html.NewTokenizer(bytes.NewReader(body))
-	tokens.SetMaxBuf(len(body) + 1)
-	for {
-		switch tokens.Next() {
-		case html.ErrorToken:
-			// The end, or what is not HTML: either way there is nothing more.
-			return
-		case html.StartTagToken, html.SelfClosingTagToken:
-			token := tokens.Token()
-			attributes := make(map[string]string, len(token.Attr))
-			for _, a := range token.Attr {
-				attributes[a.Key] = a.Val
-			}
-			if token.DataAtom == atom.Link && attributes["as"] == "script" {
-				r.addScript(attributes["href"])
-			}
-			if token.DataAtom == atom.Script && token.Type == html.StartTagToken {
-				r.addScript(attributes["src"])
-				if tokens.Next() == html.TextToken {
-					r.readScript(attributes["id"], bytes.TrimSpace(tokens.Text()))
-				}
-			}
-		}
-	}
-}
-
-const maxScripts = 300
-
-func (r *reader) addScript(address string) {
-	if strings.HasPrefix(address, "https://") && len(r.info.Scripts) < maxScripts {
-		r.info.Scripts = append(r.info.Scripts, address)
-	}
-}
-
-func (r *reader) readScript(id string, text []byte) {
-	if len(text) == 0 || text[0] != '{' {
-		return // a program
-	}
-	if id == "__eqmc" {
-		r.readTokens(text)
+// readPreloader takes the expected preloader of the first Lightspeed query.
+func (i *Info) readPreloader(object map[string]any) {
+	if id, ok := object["preloaderID"].(string); !ok || !strings.HasPrefix(id, preloaderPrefix) || i.Version != "" {
 		return
 	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var document any
-	if err := decoder.Decode(&document); err == nil || errors.Is(err, io.EOF) {
-		r.walk(document, 0)
+	var payload struct {
+		Version json.Number `json:"version"`
 	}
-}
-
-// readTokens reads the script that has a form token, and others in the query of an address.
-func (r *reader) readTokens(text []byte) {
-	var tokens struct {
-		U string `json:"u"`
-		F string `json:"f"`
-	}
-	if json.Unmarshal(text, &tokens) != nil {
+	text := page.Scalar(object, "variables.requestPayload")
+	if json.Unmarshal([]byte(text), &payload) != nil || !isVersion(payload.Version.String()) {
 		return
 	}
-	keep(&r.info.DTSG, tokens.F)
-	if address, err := url.Parse(tokens.U); err == nil {
-		keep(&r.info.CometReq, address.Query().Get("__comet_req"))
-		keep(&r.info.Jazoest, address.Query().Get("jazoest"))
-	}
+	i.Version, i.QueryID = payload.Version.String(), page.Scalar(object, "queryID")
 }
 
-// finish fills what follows from the rest.
-func (r *reader) finish() {
-	r.info.Dyn = Bitmap(r.configIDs)
-	r.info.Initial = r.preloads[lightspeedQuery]
-	if expires, err := strconv.ParseInt(r.info.catExpires, 10, 64); err == nil {
-		r.info.CATExpires = expires
-	}
-	if r.info.Jazoest == "" && r.info.DTSG != "" {
-		r.info.Jazoest = Jazoest(r.info.DTSG)
-	}
-}
-
-// Jazoest computes the check value of a form token, for pages that don't say it.
-func Jazoest(dtsg string) string {
-	sum := 0
-	for _, b := range []byte(dtsg) {
-		sum += int(b)
-	}
-	return fmt.Sprintf("2%d", sum)
-}
-
-// keep sets a field that is not set yet.
-func keep(field *string, value string) {
-	if *field == "" {
-		*field = value
-	}
+func isVersion(text string) bool {
+	return text != "" && len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"crosschat/connector/metaweb/page"
 )
 
 func mustRead(t testing.TB, name string) []byte {
@@ -65,9 +67,12 @@ func TestParseVector(t *testing.T) {
 	}
 	got.Initial, got.catExpires = nil, ""
 	expected := &Info{
-		UserID: want.UserID, AccountID: want.UserID, Name: want.Name, AppID: want.App, DTSG: want.DTSG, LSD: want.LSD,
-		Jazoest: want.Jazoest, CometReq: want.CometReq, Dyn: "0phw", SpinR: want.SpinR.String(), SpinB: want.SpinB,
-		SpinT: want.SpinT.String(), HasteSession: want.Haste, HSI: want.HSI, DPR: "1", ConnectionClass: want.ConnectionClass,
+		Tokens: page.Tokens{
+			DTSG: want.DTSG, LSD: want.LSD, Jazoest: want.Jazoest, CometReq: want.CometReq, Dyn: "0phw",
+			SpinR: want.SpinR.String(), SpinB: want.SpinB, SpinT: want.SpinT.String(), HasteSession: want.Haste,
+			HSI: want.HSI, DPR: "1", ConnectionClass: want.ConnectionClass,
+		},
+		UserID: want.UserID, AccountID: want.UserID, Name: want.Name, AppID: want.App,
 		Locale: "en_US", DeviceID: want.DeviceID, DGWAppID: want.DGWAppID, Version: want.Version, QueryID: "9697184873702141",
 		SyncParams: want.SyncParams, MessengerAppID: want.MessengerAppID, CAT: want.CAT, CATExpires: want.Expires,
 	}
@@ -196,17 +201,17 @@ func TestBitmapAndJazoest(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range vector.Bitmaps {
-		if got := Bitmap(test.Indexes); got != test.Compressed {
+		if got := page.Bitmap(test.Indexes); got != test.Compressed {
 			t.Errorf("%v is %q, want %q", test.Indexes, got, test.Compressed)
 		}
 	}
-	if got := Bitmap([]int64{5, 0, 1, 5, -1, 1 << 40}); got != "FM" {
+	if got := page.Bitmap([]int64{5, 0, 1, 5, -1, 1 << 40}); got != "FM" {
 		t.Errorf("unsorted and out of range is %q, want %q", got, "FM")
 	}
-	if got := Bitmap(nil); got != "" {
+	if got := page.Bitmap(nil); got != "" {
 		t.Errorf("nothing is %q, want nothing", got)
 	}
-	if got := Jazoest(vector.Jazoest.DTSG); got != vector.Jazoest.Recomputed {
+	if got := page.Jazoest(vector.Jazoest.DTSG); got != vector.Jazoest.Recomputed {
 		t.Errorf("got %q, want %q", got, vector.Jazoest.Recomputed)
 	}
 }

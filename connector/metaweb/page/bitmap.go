@@ -9,7 +9,7 @@ import (
 // maxBit bounds a bitmap; real ids stay far below.
 const maxBit = 1 << 20
 
-// Bitmap compresses a set of numbers the way the site does: as a row of bits, the first bit and then the length of each
+// Bitmap compresses a set of numbers the way the sites do: as a row of bits, the first bit and then the length of each
 // run of equal bits in Elias gamma code, six bits a letter. Numbers out of range are left out.
 func Bitmap(numbers []int64) string {
 	set := slices.DeleteFunc(slices.Clone(numbers), func(n int64) bool { return n < 0 || n > maxBit })
