@@ -1,23 +1,18 @@
 package wire
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/metaweb/graphql"
 	"crosschat/connector/metaweb/web"
 )
 
-// Codes of the site's errors.
+// Codes that are said to mean that too much was asked; not certain.
 const (
-	codeReload  = 1357004 // "please reload the page": the tokens are stale
-	codeRefused = 1357053 // the session is not taken
-	// Said to mean that too much was asked; not certain.
 	codeTooFast  = 1357046
 	codeTooFast2 = 1357051
 )
@@ -26,87 +21,25 @@ const (
 const tooFastPause = 10 * time.Minute
 
 // GraphQLError is an error in an answer of the site.
-type GraphQLError struct {
-	Code      int64
-	Summary   string
-	Transient bool
-}
-
-func (e *GraphQLError) Error() string {
-	return fmt.Sprintf("site says error %d: %s", e.Code, e.Summary)
-}
+type GraphQLError = graphql.Error
 
 // ErrNotJSON is an answer that should have been JSON, and is a page or the like.
-var ErrNotJSON = errors.New("answer is not JSON")
+var ErrNotJSON = graphql.ErrNotJSON
 
-// envelope is the frame of the site's answers, to GraphQL and others.
-type envelope struct {
-	Data        json.RawMessage `json:"data"`
-	Payload     json.RawMessage `json:"payload"`
-	Error       looseInt        `json:"error"`
-	Summary     string          `json:"errorSummary"`
-	Description string          `json:"errorDescription"`
-	RedirectTo  string          `json:"redirectTo"`
-	Redirect    string          `json:"redirect"`
-	Errors      []struct {
-		Message   string   `json:"message"`
-		Code      looseInt `json:"code"`
-		Transient bool     `json:"is_transient"`
-		Reauth    bool     `json:"requires_reauth"`
-	} `json:"errors"`
-}
-
-// looseInt is a number that may be text on the wire; anything else is 0.
-type looseInt int64
-
-func (l *looseInt) UnmarshalJSON(data []byte) error {
-	if i, err := strconv.ParseInt(string(bytes.Trim(data, `"`)), 10, 64); err == nil {
-		*l = looseInt(i)
-	}
-	return nil
-}
-
-// readEnvelope parses an answer and finds the error in it. Some answers begin with a loop that keeps them from being
-// run as scripts.
-func readEnvelope(body []byte) (*envelope, error) {
-	body = bytes.TrimSpace(body)
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("for (;;);")))
-	if len(body) == 0 || body[0] != '{' {
-		return nil, ErrNotJSON
-	}
-	e := new(envelope)
-	if err := json.Unmarshal(body, e); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotJSON, err)
-	}
-	switch e.Error {
-	case 0:
-		return e, nil
-	case codeReload:
-		return e, &ReloadError{Reason: "site says so"}
-	case codeRefused:
-		return e, &web.StopError{Kind: web.LoggedOut}
-	default:
-		return e, &GraphQLError{Code: int64(e.Error), Summary: e.Summary}
-	}
-}
-
-// readGraphQL answers the data of a GraphQL answer. Data together with errors counts as success.
-func readGraphQL(body []byte) (json.RawMessage, error) {
-	e, err := readEnvelope(body)
+// readGraphQL answers the data of a GraphQL answer. Data together with errors counts as success, unless the request as a
+// whole failed.
+func readGraphQL(body []byte) (*graphql.Envelope, error) {
+	e, err := graphql.Read(body)
 	if err != nil {
 		return nil, err
 	}
-	if len(e.Data) > 0 && !bytes.Equal(e.Data, []byte("null")) {
-		return e.Data, nil
+	switch {
+	case len(e.Data) > 0:
+		return e, nil
+	case e.Failure != nil:
+		return e, graphql.Judge(e.Failure)
 	}
-	if len(e.Errors) == 0 {
-		return nil, &GraphQLError{Summary: "answer has no data"}
-	}
-	first := e.Errors[0]
-	if first.Reauth {
-		return nil, &ReloadError{Reason: "site wants the session confirmed"}
-	}
-	return nil, &GraphQLError{Code: int64(first.Code), Summary: first.Message, Transient: first.Transient}
+	return e, &GraphQLError{Summary: "answer has no data"}
 }
 
 // lightspeedPayload takes the payload out of the data of a Lightspeed query.
@@ -126,19 +59,13 @@ func lightspeedPayload(data json.RawMessage) (string, error) {
 
 // graphQL asks the site. Errors: *ReloadError, *web.StopError, *GraphQLError, ErrNotJSON, those of web.Client.
 func (s *site) graphQL(ctx context.Context, name, docID string, variables any, extra map[string]string) (json.RawMessage, error) {
-	encoded, err := encodeJSON(variables)
-	if err != nil {
-		return nil, err
-	}
 	form := s.form()
 	for key, value := range extra {
 		form.Set(key, value)
 	}
-	form.Set("fb_api_caller_class", "RelayModern")
-	form.Set("fb_api_req_friendly_name", name)
-	form.Set("variables", encoded)
-	form.Set("server_timestamps", "true")
-	form.Set("doc_id", docID)
+	if err := (graphql.Call{Name: name, DocumentID: docID, Variables: variables}).Fill(form); err != nil {
+		return nil, err
+	}
 	request := web.Request{URL: s.cfg.Site + "/api/graphql/", Header: s.header("/messages/")}
 	request.Header.Set("X-Fb-Friendly-Name", name)
 	request.Form(form)
@@ -146,24 +73,17 @@ func (s *site) graphQL(ctx context.Context, name, docID string, variables any, e
 	if err != nil {
 		return nil, fmt.Errorf("query %s: %w", name, err)
 	}
-	data, err := readGraphQL(response.Body)
+	answer, err := readGraphQL(response.Body)
 	if err != nil {
-		return nil, fmt.Errorf("query %s: %w", name, s.redirected(response.Body, err))
+		return nil, fmt.Errorf("query %s: %w", name, s.redirected(answer, err))
 	}
-	return data, nil
+	return answer.Data, nil
 }
 
 // redirected prefers what an answer says about where to go to the error it is.
-func (s *site) redirected(body []byte, err error) error {
-	e, _ := readEnvelope(body)
-	if e == nil {
-		return err
-	}
-	for _, target := range []string{e.RedirectTo, e.Redirect} {
-		if target == "" {
-			continue
-		}
-		if stop := s.web.Judge(target); stop != nil {
+func (s *site) redirected(answer *graphql.Envelope, err error) error {
+	if answer != nil {
+		if stop := answer.Target(s.web); stop != nil {
 			return stop
 		}
 	}
@@ -172,7 +92,7 @@ func (s *site) redirected(body []byte, err error) error {
 
 // queryDatabase asks for a database over GraphQL: from its beginning, one page.
 func (s *site) queryDatabase(ctx context.Context, database int64, params string, report reporter) (*lightspeed.Table, error) {
-	payload, err := encodeJSON(struct {
+	payload, err := graphql.Encode(struct {
 		Database int64       `json:"database"`
 		Epoch    int64       `json:"epoch_id"`
 		Params   string      `json:"sync_params"`
@@ -202,15 +122,4 @@ func (s *site) queryDatabase(ctx context.Context, database int64, params string,
 	}
 	report("graphql", unknown)
 	return table, nil
-}
-
-// encodeJSON writes JSON as a browser does, without escaping what only HTML minds.
-func encodeJSON(v any) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return "", fmt.Errorf("encode %T: %w", v, err)
-	}
-	return string(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
 }

@@ -117,8 +117,8 @@ func TestGraphQLErrors(t *testing.T) {
 }
 
 func TestDataWithErrorsIsSuccess(t *testing.T) {
-	if data, err := readGraphQL([]byte(`for (;;);{"data":{"a":1},"errors":[{"message":"warning"}]}`)); err != nil || string(data) != `{"a":1}` {
-		t.Errorf("got %s and %v", data, err)
+	if answer, err := readGraphQL([]byte(`for (;;);{"data":{"a":1},"errors":[{"message":"warning"}]}`)); err != nil || string(answer.Data) != `{"a":1}` {
+		t.Errorf("got %v and %v", answer, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/graphql"
 )
 
 // Types of requests over the gateway.
@@ -28,12 +29,12 @@ type gatewayRequest struct {
 
 // encodeRequest wraps a payload and gives it its number.
 func (c *Client) encodeRequest(s *site, kind int, payload any) (raw []byte, requestID uint16, err error) {
-	text, err := encodeJSON(payload)
+	text, err := graphql.Encode(payload)
 	if err != nil {
 		return nil, 0, err
 	}
 	requestID = c.nextRequestID()
-	request, err := encodeJSON(gatewayRequest{s.info.AppID, text, requestID, kind})
+	request, err := graphql.Encode(gatewayRequest{s.info.AppID, text, requestID, kind})
 	return []byte(request), requestID, err
 }
 
@@ -96,8 +97,8 @@ func (c *Client) encodeQuery(s *site, id int64, d Database) ([]byte, uint16, err
 // decodeResponse reads Data of the gateway. A push has number 0.
 func (c *Client) decodeResponse(data []byte) (requestID uint16, table *lightspeed.Table, err error) {
 	var response struct {
-		RequestID looseInt `json:"request_id"`
-		Payload   *string  `json:"payload"`
+		RequestID graphql.Int `json:"request_id"`
+		Payload   *string     `json:"payload"`
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	if err = decoder.Decode(&response); err != nil || response.Payload == nil {

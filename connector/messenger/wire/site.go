@@ -119,13 +119,16 @@ func (s *site) readInitial(report reporter) error {
 	if len(s.info.Initial) == 0 {
 		return nil
 	}
-	data, err := readGraphQL(s.info.Initial)
+	answer, err := readGraphQL(s.info.Initial)
 	var reload *ReloadError
 	var stop *web.StopError
 	if errors.As(err, &reload) || errors.As(err, &stop) {
 		return fmt.Errorf("read prefetched answer: %w", err)
 	}
-	payload, err := lightspeedPayload(data)
+	if err != nil {
+		return nil
+	}
+	payload, err := lightspeedPayload(answer.Data)
 	if err != nil || payload == "" {
 		return nil
 	}
