@@ -9,6 +9,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/matrix/mxmain"
 
+	"crosschat/bridge/metrics"
 	"crosschat/bridge/setup"
 	"crosschat/connector"
 )
@@ -21,14 +22,19 @@ var (
 )
 
 func main() {
+	networks := connector.New()
 	bridge := &mxmain.BridgeMain{
 		Name:        "crosschat",
 		Description: "A Matrix bridge for WhatsApp, Messenger and Instagram.",
 		Version:     "0.1.0",
-		Connector:   connector.New(),
+		Connector:   networks,
 	}
 	bridge.InitVersion(Tag, Commit, BuildTime)
 	program := &setup.Program{Bridge: bridge, Commit: Commit, BuildTime: BuildTime}
+	program.Monitor = func() error {
+		handler := metrics.Attach(bridge.Bridge, bridge.Matrix, networks.Ledger())
+		return metrics.Serve(networks.Monitoring(), handler, *bridge.Log)
+	}
 
 	command, args := setup.SplitCommand(os.Args[1:])
 	switch command {

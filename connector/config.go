@@ -2,6 +2,9 @@ package connector
 
 import (
 	_ "embed"
+	"errors"
+	"fmt"
+	"net"
 	"strings"
 
 	"go.mau.fi/util/configupgrade"
@@ -16,13 +19,32 @@ import (
 //go:embed simulation.yaml
 var simulationExample string
 
+//go:embed monitoring.yaml
+var monitoringExample string
+
 // config is the section `network` of the config file: one section a network, which that network reads itself, one for the
-// ledger, and one for simulated networks.
+// ledger, one for monitoring, and one for simulated networks.
 type config struct {
 	WhatsApp   *whatsapp.Config  `yaml:"whatsapp"`
 	Messenger  *messenger.Config `yaml:"messenger"`
 	Ledger     ledger.Config     `yaml:"ledger"`
+	Monitoring monitoring        `yaml:"monitoring"`
 	Simulation simulation        `yaml:"simulation"`
+}
+
+// monitoring is where the bridge shows how it is.
+type monitoring struct {
+	Listen string `yaml:"listen"` // host:port, empty for nowhere
+}
+
+func (m monitoring) validate() error {
+	if m.Listen == "" {
+		return nil
+	}
+	if _, port, err := net.SplitHostPort(m.Listen); err != nil || port == "" {
+		return fmt.Errorf("monitoring.listen is %q: it must be an address with a port, such as 127.0.0.1:29381, or empty", m.Listen)
+	}
+	return nil
 }
 
 // simulation is where networks are sent that are played by a simulator.
@@ -34,7 +56,7 @@ type simulation struct {
 // GetConfig implements bridgev2.NetworkConnector: the members' sections, each under its network's key.
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	var examples strings.Builder
-	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation), configupgrade.SimpleUpgrader(ledger.CopyConfig)}
+	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation), configupgrade.SimpleUpgrader(ledger.CopyConfig), configupgrade.SimpleUpgrader(copyMonitoring)}
 	for _, m := range c.members {
 		section, _, up := m.GetConfig()
 		examples.WriteString(string(m.network) + ":\n" + indent(section) + "\n")
@@ -42,9 +64,13 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 			upgraders = append(upgraders, &configupgrade.ProxyUpgrader{Prefix: []string{string(m.network)}, Target: up})
 		}
 	}
-	examples.WriteString(ledger.ConfigExample + "\n" + simulationExample)
+	examples.WriteString(ledger.ConfigExample + "\n" + monitoringExample + "\n" + simulationExample)
 	example = examples.String()
 	return example, &c.config, configupgrade.MergeUpgraders(example, upgraders...)
+}
+
+func copyMonitoring(helper configupgrade.Helper) {
+	helper.Copy(configupgrade.Str, "monitoring", "listen")
 }
 
 func copySimulation(helper configupgrade.Helper) {
@@ -69,7 +95,7 @@ func indent(section string) string {
 
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork.
 func (c *Connector) ValidateConfig() error {
-	err := c.config.Ledger.Validate()
+	err := errors.Join(c.config.Ledger.Validate(), c.config.Monitoring.validate())
 	each(c, func(n bridgev2.ConfigValidatingNetwork) {
 		if err == nil {
 			err = n.ValidateConfig()

@@ -73,6 +73,8 @@ type needsDatabase interface {
 func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.bridge = bridge
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
+	bridge.DB.Log = metered(bridge.DB.Log)
+	c.db.WatchQueries(metered)
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
 	for _, m := range c.members {

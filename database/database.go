@@ -49,6 +49,11 @@ func New(db *dbutil.Database, log zerolog.Logger) *Database {
 	}
 }
 
+// WatchQueries has wrap stand between our tables and the log that is told how long each query took.
+func (d *Database) WatchQueries(wrap func(dbutil.DatabaseLogger) dbutil.DatabaseLogger) {
+	d.own.Log, d.whatsApp.Log = wrap(d.own.Log), wrap(d.whatsApp.Log)
+}
+
 // Upgrade brings our tables to the version of this program. It fails if they are newer.
 func (d *Database) Upgrade(ctx context.Context) error {
 	if err := d.ledger.Upgrade(ctx); err != nil {

@@ -49,10 +49,23 @@ func (p *Program) Run(args []string) int {
 		if code := p.checkBeforeStart(ctx, flags); code != exitOK {
 			return code
 		}
-		p.Bridge.PostInit = func() { p.awaitHomeserver(ctx, flags.ignoreOutdate) }
+		p.Bridge.PostInit = func() {
+			p.monitor()
+			p.awaitHomeserver(ctx, flags.ignoreOutdate)
+		}
 		return p.serve()
 	}
 	return exitOK
+}
+
+// monitor starts what shows how the bridge is, or ends the process.
+func (p *Program) monitor() {
+	if p.Monitor == nil {
+		return
+	}
+	if err := p.Monitor(); err != nil {
+		os.Exit(p.wrong("monitoring can't start: "+err.Error(), "Change network.monitoring.listen in the config to an address of this machine that is free."))
+	}
 }
 
 // serve is mxmain's Run with our log writers.

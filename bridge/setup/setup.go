@@ -29,6 +29,9 @@ type Program struct {
 	Bridge *mxmain.BridgeMain
 	// Commit and BuildTime are what the build knows, or "unknown".
 	Commit, BuildTime string
+	// Monitor, if set, is called when the bridge is set up and before it starts. An error is for the admin, and ends the
+	// process.
+	Monitor func() error
 	// Stdin, Stdout and Stderr stand for the process' own where they are nil.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"crosschat/connector/meter"
 	"crosschat/database"
 )
 
@@ -51,6 +52,7 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 	l := of(login.Bridge)
 	parts := begunStep{stepParts, partsName(login.ID, meta.PortalKey, msg.ID)}
 	Passing("message.received")
+	begun, result := time.Now(), meter.Stored
 	err := persist(ctx, login, meta.Type, func() error {
 		if err := l.forgetParts(ctx, login, meta.PortalKey, msg.ID, parts); err != nil {
 			return err
@@ -88,9 +90,13 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 		}
 		return away(errors.Join(l.end(ctx, parts), l.end(ctx, begunStep{stepRoom, portalName(meta.PortalKey)})))
 	}, func(cause error) error {
+		result = meter.Undelivered
 		return l.giveUp(ctx, login, meta, msg.ID, cause)
 	})
 	Passing("message.stored")
+	if err == nil {
+		meter.Outcome(login.ID, meter.In, meter.Message, result, time.Since(begun))
+	}
 	return err
 }
 
@@ -139,6 +145,7 @@ func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.Eve
 // what bridgev2 sends for it, so that the homeserver drops a repeat.
 func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
 	Passing("event.received")
+	begun, result := time.Now(), meter.Stored
 	err := persist(ctx, login, meta.Type, func() error {
 		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), meta.Type.String(), key)
 		try.numbered = key != ""
@@ -149,8 +156,14 @@ func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, met
 		}
 		_, _, failed := try.outcome()
 		return away(failed)
-	}, func(error) error { return nil })
+	}, func(error) error {
+		result = meter.Undelivered
+		return nil
+	})
 	Passing("event.handled")
+	if err == nil {
+		meter.Outcome(login.ID, meter.In, meter.Event, result, time.Since(begun))
+	}
 	return err
 }
 

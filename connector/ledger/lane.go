@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/meter"
 	"crosschat/database"
 )
 
@@ -70,7 +71,6 @@ func (l *Ledger) enqueue(it *item) {
 	if target := redactionTarget(it.evt); target != "" && ln.cancel(target) {
 		l.lock.Unlock()
 		l.finish(it.row.Seq)
-		l.counts.cancelled.Add(1)
 		return
 	}
 	ln.items = append(ln.items, it)
@@ -100,7 +100,10 @@ func (ln *lane) cancel(target id.EventID) bool {
 	if i < 0 || i == 0 && ln.flying {
 		return false
 	}
-	ln.ledger.finish(ln.items[i].row.Seq)
+	it := ln.items[i]
+	ln.ledger.finish(it.row.Seq)
+	ln.ledger.counts.cancelled.Add(1)
+	ln.ledger.goDo(func() { ln.ledger.meter(it, meter.Cancelled) }) // looks into the database, perhaps
 	ln.items = slices.Delete(ln.items, i, i+1)
 	if i == 0 && ln.interrupt != nil {
 		ln.interrupt()
@@ -165,6 +168,7 @@ func (ln *lane) landed() {
 func (ln *lane) handle(it *item) bool {
 	l := ln.ledger
 	if it.row.Tries > maxCrashes {
+		l.meter(it, meter.Failed)
 		return l.fail(it, bridgev2.WrapErrorInStatus(errors.New("the bridge ended each time it handled this event")).
 			WithErrorAsMessage().WithStatus(event.MessageStatusFail).WithSendNotice(true))
 	}
@@ -175,6 +179,7 @@ func (ln *lane) handle(it *item) bool {
 			return true
 		case errors.Is(err, errExpired):
 			l.counts.expired.Add(1)
+			l.meter(it, meter.Expired)
 			return l.failShown(it, l.expiredStatus(it.evt))
 		case err != nil:
 			return false
@@ -192,13 +197,16 @@ func (ln *lane) handle(it *item) bool {
 		switch out.verdict {
 		case sent:
 			l.counts.sent.Add(1)
+			l.meter(it, meter.Sent)
 			l.finish(it.row.Seq)
 			return true
 		case ignored:
 			l.counts.ignored.Add(1)
+			l.meter(it, meter.Ignored)
 			l.finish(it.row.Seq)
 			return true
 		case failed:
+			l.meter(it, meter.Failed)
 			if out.shown {
 				return l.fail(it, out.status)
 			}
@@ -212,6 +220,19 @@ func (ln *lane) handle(it *item) bool {
 		l.pause(pause)
 		pause = min(2*pause, longestPause)
 	}
+}
+
+// meter counts the outcome of an event, unless it is of a room that is no portal.
+func (l *Ledger) meter(it *item, result meter.Result) {
+	portal, err := l.bridge.GetPortalByMXID(l.ctx, it.evt.RoomID)
+	if err != nil || portal == nil {
+		return
+	}
+	kind := meter.Event
+	if isMessage(it.evt) {
+		kind = meter.Message
+	}
+	meter.Outcome(portal.ID, meter.Out, kind, result, time.Since(it.row.ReceivedAt))
 }
 
 var (

@@ -156,7 +156,6 @@ func (l *Ledger) Drop(ctx context.Context, user *bridgev2.User, number int64) er
 	if ln := l.lanes[laneKey{room: entry.RoomID}]; ln == nil || !ln.cancel(id.EventID(entry.MessageID)) {
 		return errors.New("it is being sent at this moment")
 	}
-	l.counts.cancelled.Add(1)
 	return nil
 }
 

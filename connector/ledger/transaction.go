@@ -20,6 +20,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/meter"
 	"crosschat/database"
 )
 
@@ -105,7 +106,9 @@ func (l *Ledger) accept(ctx context.Context, txnID string, txn *transaction) err
 	}
 	rows, passing, print := l.rows(log, txnID, txn)
 	if len(rows) > 0 {
+		begun := time.Now()
 		stored, err := l.store.Accept(ctx, print, l.nextSeq(), rows)
+		meter.Transaction.Took(time.Since(begun), err)
 		if err != nil {
 			return err
 		}

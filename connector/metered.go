@@ -1,0 +1,28 @@
+package connector
+
+import (
+	"context"
+	"time"
+
+	"go.mau.fi/util/dbutil"
+
+	"crosschat/connector/ledger"
+	"crosschat/connector/meter"
+)
+
+// metered counts the time of queries beside logging the slow ones.
+func metered(log dbutil.DatabaseLogger) dbutil.DatabaseLogger { return meteredLog{log} }
+
+type meteredLog struct{ dbutil.DatabaseLogger }
+
+// QueryTiming implements dbutil.DatabaseLogger.
+func (m meteredLog) QueryTiming(ctx context.Context, method, query string, args []any, nrows int, took time.Duration, err error) {
+	meter.Database.Took(took, err)
+	m.DatabaseLogger.QueryTiming(ctx, method, query, args, nrows, took, err)
+}
+
+// Ledger is the process's ledger, from Init on.
+func (c *Connector) Ledger() *ledger.Ledger { return c.ledger }
+
+// Monitoring is the address at which metrics and health are to be served; empty is nowhere.
+func (c *Connector) Monitoring() string { return c.config.Monitoring.Listen }
