@@ -24,8 +24,9 @@ type Postgres struct {
 	User     string
 	Password string
 
-	dir  string
-	proc *Process
+	dir, bin string
+	as       *syscall.Credential
+	proc     *Process
 }
 
 // StartPostgres starts a server. Where PostgreSQL is missing it is installed, which needs root and apt.
@@ -47,39 +48,45 @@ func StartPostgres(ctx context.Context, say Progress) (*Postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make PostgreSQL's folder: %w", err)
 	}
-	p := &Postgres{Port: port, User: "crosschat", Password: randomHex(16), dir: dir}
-	if err = p.start(ctx, bin, as); err != nil {
+	p := &Postgres{Port: port, User: "crosschat", Password: randomHex(16), dir: dir, bin: bin, as: as}
+	if err = p.create(ctx); err == nil {
+		err = p.Start(ctx)
+	}
+	if err != nil {
 		_ = p.Stop()
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
 	return p, nil
 }
 
-func (p *Postgres) start(ctx context.Context, bin string, as *syscall.Credential) error {
+func (p *Postgres) create(ctx context.Context) error {
 	passwords := filepath.Join(p.dir, "password")
 	if err := os.WriteFile(passwords, []byte(p.Password), 0o600); err != nil {
 		return fmt.Errorf("write password file: %w", err)
 	}
-	if as != nil {
+	if p.as != nil {
 		for _, path := range []string{p.dir, passwords} {
-			if err := os.Chown(path, int(as.Uid), int(as.Gid)); err != nil {
+			if err := os.Chown(path, int(p.as.Uid), int(p.as.Gid)); err != nil {
 				return fmt.Errorf("give PostgreSQL its folder: %w", err)
 			}
 		}
 	}
-	data := filepath.Join(p.dir, "data")
 	// Sorting by bytes in UTF-8: Synapse insists on it.
-	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", p.User, "--pwfile", passwords,
+	initdb := exec.CommandContext(ctx, filepath.Join(p.bin, "initdb"), "-D", p.data(), "-U", p.User, "--pwfile", passwords,
 		"-A", "scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.Dir = p.dir
-	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: as}
-	if err := runLogged(initdb, func(string) {}); err != nil {
-		return err
-	}
-	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1",
+	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	return runLogged(initdb, func(string) {})
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+// Start starts the server, again after Quit.
+func (p *Postgres) Start(ctx context.Context) error {
+	server := exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(), "-p", strconv.Itoa(p.Port), "-h", "127.0.0.1",
 		"-k", p.dir, "-c", "fsync=off", "-c", "max_connections=200")
 	server.Dir = p.dir
-	server.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	server.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
 	var err error
 	if p.proc, err = StartProcess("PostgreSQL", filepath.Join(p.dir, "server.log"), server); err != nil {
 		return err
@@ -87,6 +94,15 @@ func (p *Postgres) start(ctx context.Context, bin string, as *syscall.Credential
 	return p.proc.awaitReady(ctx, 30*time.Second, func(ctx context.Context) error {
 		return p.exec(ctx, "SELECT 1")
 	})
+}
+
+// Quit ends the server at once, as an admin's restart does: connections are cut, what was committed stays.
+func (p *Postgres) Quit() error {
+	if err := syscall.Kill(p.proc.PID(), syscall.SIGINT); err != nil {
+		return fmt.Errorf("ask PostgreSQL to end: %w", err)
+	}
+	<-p.proc.Done()
+	return nil
 }
 
 // CreateDatabase makes an empty database and returns its URI.

@@ -128,6 +128,18 @@ func (s *Stack) NewUser(ctx context.Context, localpart, password string) (*User,
 	return s.Homeserver.Login(ctx, localpart, password, filepath.Join(s.Dir, "users"))
 }
 
+// RestartDatabase ends the stack's PostgreSQL, calls meanwhile, and starts it again.
+func (s *Stack) RestartDatabase(ctx context.Context, meanwhile func()) error {
+	if s.postgres == nil {
+		return errors.New("the stack has no PostgreSQL")
+	}
+	if err := s.postgres.Quit(); err != nil {
+		return err
+	}
+	meanwhile()
+	return s.postgres.Start(ctx)
+}
+
 // DatabaseURI is where the bridge keeps its data: a postgres:// URI, or the path of the SQLite file.
 func (s *Stack) DatabaseURI() string {
 	if s.postgres != nil {
