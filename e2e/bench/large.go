@@ -34,20 +34,22 @@ type passage struct {
 }
 
 func measureLarge(ctx context.Context, s *stage) (table, error) {
-	if err := s.start(ctx); err != nil {
+	if err := s.startDefault(ctx, nil); err != nil {
 		return nil, err
 	}
-	a, err := s.newAccount(ctx, "alice", 4*time.Minute)
+	a, err := s.newAccount(ctx, whatsApp, "alice")
 	if err != nil {
 		return nil, err
 	}
-	anna, room, err := s.chat(ctx, a, "Anna")
+	c, err := s.newChat(ctx, a, "Anna")
 	if err != nil {
 		return nil, err
 	}
+	room := s.home.(*realHome).users[a.user].Room(c.room)
+	room.User.Patience = patience
 	in := func() error {
 		from := room.Mark()
-		_, err := s.stack.Simulator.Send(ctx, network, anna.ID, control.SendRequest{To: a.me.ID, Media: &control.Media{
+		_, err := s.stack.Simulator.Send(ctx, c.net.name, c.person.ID, control.SendRequest{To: a.me.ID, Media: &control.Media{
 			Kind: "video", Noise: largeFile, MIMEType: "video/mp4", Seconds: 60,
 		}})
 		if err != nil {
@@ -67,8 +69,8 @@ func measureLarge(ctx context.Context, s *stage) (table, error) {
 			return err
 		}
 		sent++
-		_, err = s.stack.Simulator.Await(ctx, network, anna.ID,
-			control.Match{Kind: control.KindMessage, Sender: a.me.ID, Count: sent}, a.user.Patience)
+		_, err = s.stack.Simulator.Await(ctx, c.net.name, c.person.ID,
+			control.Match{Kind: control.KindMessage, Sender: a.me.ID, Count: sent}, patience)
 		return err
 	}
 	result := table{{"way", "before", "peak", "growth", "after", "growth of the file's size", "time"}}

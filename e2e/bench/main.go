@@ -1,11 +1,13 @@
 // Bench measures Crosschat: the real binary with a real homeserver and the simulator, each a process.
 //
-//	go run -tags goolm ./e2e/bench            # all of it, written to docs/benchmarks.md
-//	go run -tags goolm ./e2e/bench -run large # one benchmark; its section is replaced
+//	go run -tags goolm ./e2e/bench                             # all of it, written to docs/benchmarks.md
+//	go run -tags goolm ./e2e/bench -run large                  # one benchmark; its section is replaced
+//	go run -tags goolm ./e2e/bench -scale 0.05 -out - -profile /tmp # a short try, with profiles of the bridge
 //
 // One file a benchmark; benchmarks lists them. Each prints a table of medians and ratios and judges nothing: what must
-// hold is a scenario's to show. main.go parses the command line, stage.go sets up what a benchmark plays on, report.go
-// writes. Everything runs in the main goroutine.
+// hold is a scenario's to show. main.go parses the command line, stage.go is what a benchmark plays on, home.go the
+// Matrix side, network.go what is different on the networks, traffic.go what all measure, report.go writes.
+// Benchmarks run in the main goroutine, one after the other.
 package main
 
 import (
@@ -33,7 +35,7 @@ type benchmark struct {
 
 // benchmarks is the list of all there are, in the order of the report.
 func benchmarks() []benchmark {
-	return []benchmark{largeBenchmark()}
+	return []benchmark{textBenchmark(), largeBenchmark()}
 }
 
 // table is a benchmark's result: the first row names the columns.
@@ -56,6 +58,8 @@ func run(ctx context.Context) (err error) {
 	}
 	chosen := flag.String("run", strings.Join(names, ","), "`names` of the benchmarks, with commas")
 	out := flag.String("out", "", "`file` to write (default: docs/benchmarks.md of the source tree); - is standard output only")
+	scale := flag.Float64("scale", 1, "do everything so many `times` as often; for a try, less than 1")
+	profiles := flag.String("profile", "", "`folder` for processor profiles of the bridge")
 	flag.Parse()
 	wanted := strings.Split(*chosen, ",")
 	for _, name := range wanted {
@@ -78,7 +82,8 @@ func run(ctx context.Context) (err error) {
 			continue
 		}
 		say("Measuring: " + b.title)
-		result, err := measure(ctx, b, programs, filepath.Join(dir, b.name))
+		s := &stage{programs: programs, dir: filepath.Join(dir, b.name), scale: *scale, profiles: *profiles}
+		result, err := measure(ctx, b, s)
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", b.name, err)
 		}
@@ -87,8 +92,7 @@ func run(ctx context.Context) (err error) {
 	return report(*out, sections)
 }
 
-func measure(ctx context.Context, b benchmark, programs lab.Programs, dir string) (result table, err error) {
-	s := &stage{programs: programs, dir: dir}
+func measure(ctx context.Context, b benchmark, s *stage) (result table, err error) {
 	defer func() { err = errors.Join(err, s.stop()) }()
 	return b.run(ctx, s)
 }

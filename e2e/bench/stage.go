@@ -2,119 +2,121 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"crosschat/e2e/lab"
-	"crosschat/simulator/control"
 )
 
-const network = "whatsapp"
+// patience is how long a benchmark waits for one thing before it takes it for lost.
+const patience = 4 * time.Minute
 
-// stage is what one benchmark plays on.
+// stage is what one benchmark plays on: at most one stack at a time, with its homeserver.
 type stage struct {
 	programs lab.Programs
 	dir      string
-	stack    *lab.Stack
-	users    []*lab.User
+	scale    float64
+	profiles string // folder for profiles, or empty
+
+	stack   *lab.Stack
+	home    home
+	seen    sightings
+	texts   atomic.Int64 // how many were written
+	started int          // how many stacks
 }
 
-// start starts homeserver, simulator and bridge: Synapse with encryption where there can be one, else Dendrite.
-func (s *stage) start(ctx context.Context) error {
-	setting := lab.Setting{Homeserver: lab.Synapse, Encryption: lab.EncryptionAppservice, Database: "sqlite"}
-	if err := lab.SynapseUnavailable(); err != nil {
-		say(err.Error())
-		setting.Homeserver, setting.Encryption = lab.Dendrite, lab.EncryptionSync
-	}
+func (s *stage) startStack(ctx context.Context, options lab.StackOptions) error {
 	var err error
-	s.stack, err = lab.StartStack(ctx, lab.StackOptions{Setting: setting, Programs: s.programs, Dir: s.dir, Progress: say})
-	return err
+	if s.stack, err = lab.StartStack(ctx, options); err != nil {
+		return err
+	}
+	// Many write at the same time; each new connection would cost as much as a message.
+	s.stack.Simulator.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
+	return nil
 }
 
-func (s *stage) stop() error {
-	for _, user := range s.users {
-		user.Close()
+func (s *stage) say(line string) { say("  " + line) }
+
+// count is how often to do what is done count times at full scale.
+func (s *stage) count(full int) int { return max(1, int(math.Ceil(float64(full)*s.scale))) }
+
+// profiled has the bridge profiled while f runs, if the command line asks for that.
+func (s *stage) profiled(ctx context.Context, name string, f func() error) error {
+	if s.profiles == "" {
+		return f()
 	}
-	return s.stack.Stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		data, err := s.stack.Bridge.Profile(ctx, "profile?seconds=5")
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.profiles, name+".pprof"), data, 0o600)
+		}
+		done <- err
+	}()
+	if err := f(); err != nil {
+		return err
+	}
+	if err := <-done; err != nil {
+		return fmt.Errorf("profile %s: %w", name, err)
+	}
+	return nil
 }
 
-// account is a Matrix user who is logged in to their account on the network.
-type account struct {
-	user *lab.User
-	me   control.Person
-}
-
-// newAccount makes a user and logs them in by the bot, as a person does.
-func (s *stage) newAccount(ctx context.Context, name string, patience time.Duration) (*account, error) {
-	user, err := s.stack.NewUser(ctx, name, "password of "+name)
-	if err != nil {
-		return nil, err
-	}
-	s.users = append(s.users, user)
-	user.Patience = patience
-	a := &account{user: user}
-	if a.me, err = s.stack.Simulator.AddPerson(ctx, network, control.NewPerson{Name: name}); err != nil {
-		return nil, err
-	}
-	bot, err := user.OpenBot(ctx, s.stack.Bridge.Bot, s.stack.Setting.Encryption != lab.EncryptionOff)
-	if err != nil {
-		return nil, err
-	}
-	from, err := bot.StartLogin(ctx, network, "qr")
-	if err != nil {
-		return nil, err
-	}
-	code, err := bot.AwaitQR(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	if _, err = s.stack.Simulator.ScanQR(ctx, network, a.me.ID, code); err != nil {
-		return nil, err
-	}
-	_, err = bot.AwaitAnswer(ctx, from, "the end of the login", func(body string) bool { return strings.Contains(body, name) })
-	return a, err
-}
-
-// chat has a new person write to an account, and returns the person and the room.
-func (s *stage) chat(ctx context.Context, a *account, name string) (control.Person, *lab.Room, error) {
-	person, err := s.stack.Simulator.AddPerson(ctx, network, control.NewPerson{Name: name})
-	if err != nil {
-		return person, nil, err
-	}
-	_, err = s.stack.Simulator.Send(ctx, network, person.ID, control.SendRequest{To: a.me.ID, Text: "hello"})
-	if err != nil {
-		return person, nil, err
-	}
-	var room *lab.Room
-	err = a.user.Await(ctx, "the room of the chat", func(ctx context.Context) error {
-		rooms, err := a.user.JoinedRooms(ctx)
+// settled is the bridge's resident memory after its garbage was collected and given back.
+func (s *stage) settled(ctx context.Context) (int64, error) {
+	last := int64(math.MaxInt64)
+	for steady := 0; steady < 3; {
+		if _, err := s.stack.Bridge.Profile(ctx, "heap?gc=1"); err != nil {
+			return 0, err
+		}
+		select {
+		case <-time.After(time.Second): // Go's runtime gives memory back little by little
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+		memory, err := lab.ReadMemory(s.stack.Bridge.PID())
 		if err != nil {
-			return err
+			return 0, err
 		}
-		for _, r := range rooms {
-			members, err := r.Members(ctx)
-			if err != nil {
-				return err
-			}
-			for id := range members {
-				if strings.Contains(id.String(), person.LID) {
-					room = r
-					return nil
-				}
-			}
+		if memory.Now > last-last/200 {
+			steady++
+		} else {
+			steady = 0
 		}
-		return errors.New("there is no room yet")
-	})
-	return person, room, err
+		last = min(last, memory.Now)
+	}
+	return last, nil
+}
+
+// number is one that has an order and a middle.
+type number interface {
+	int64 | float64 | time.Duration
 }
 
 // median is the middle of some numbers, which it sorts.
-func median[T int64 | float64 | time.Duration](numbers []T) T {
+func median[T number](numbers []T) T {
 	slices.Sort(numbers)
 	return numbers[len(numbers)/2]
 }
 
+// quantile99 is what 99 of 100 of the numbers do not exceed. It sorts them.
+func quantile99[T number](numbers []T) T {
+	slices.Sort(numbers)
+	return numbers[(len(numbers)*99+99)/100-1]
+}
+
 func mebi(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
+
+func milli(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+func perSecond(rate float64) string { return fmt.Sprintf("%.0f/s", rate) }

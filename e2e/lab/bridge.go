@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,7 @@ type BridgeOptions struct {
 	Simulator  *Simulator
 	Port       int               // by default a free one
 	Set        map[string]string // more keys of the config, as `init --set` takes them
+	LogLevel   string            // by default trace, which tests read
 }
 
 // Bridge is a crosschat process with its data folder. Its methods must not be called at the same time.
@@ -110,7 +112,7 @@ func NewBridge(ctx context.Context, opts BridgeOptions) (*Bridge, error) {
 	return b, b.logEverything()
 }
 
-// logEverything points the bridge's log at one file as JSON lines, down to trace: the tests read it.
+// logEverything points the bridge's log at one file as JSON lines: the tests read it.
 func (b *Bridge) logEverything() error {
 	path := filepath.Join(b.Dir, "config.yaml")
 	data, err := os.ReadFile(path)
@@ -122,7 +124,7 @@ func (b *Bridge) logEverything() error {
 		return fmt.Errorf("parse the bridge's config: %w", err)
 	}
 	config["logging"] = map[string]any{
-		"min_level": "trace",
+		"min_level": cmp.Or(b.opts.LogLevel, "trace"),
 		"writers":   []map[string]any{{"type": "file", "format": "json", "filename": b.LogPath(), "max_size": 1000}},
 	}
 	if data, err = yaml.Marshal(config); err != nil {

@@ -31,6 +31,7 @@ type StackOptions struct {
 	HomeserverPort int
 	BridgePort     int
 	Set            map[string]string // more keys of the bridge's config
+	LogLevel       string            // the bridge's; by default trace
 	// Existing is a homeserver that runs already, to be used instead of one that the lab starts.
 	Existing *Existing
 }
@@ -89,7 +90,7 @@ func (s *Stack) start(ctx context.Context) error {
 	s.Bridge, err = NewBridge(ctx, BridgeOptions{
 		Binary: s.opts.Programs.Bridge, Dir: filepath.Join(s.Dir, "bridge"), Port: s.opts.BridgePort,
 		Homeserver: home.URL, Domain: home.Domain, Admin: id.NewUserID("admin", home.Domain),
-		Encryption: s.Setting.Encryption, Database: database, Simulator: s.Simulator, Set: s.opts.Set,
+		Encryption: s.Setting.Encryption, Database: database, Simulator: s.Simulator, Set: s.opts.Set, LogLevel: s.opts.LogLevel,
 	})
 	if err != nil {
 		return err

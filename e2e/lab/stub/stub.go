@@ -54,6 +54,9 @@ type Options struct {
 	Intercept func(http.ResponseWriter, *http.Request) bool
 	// Record keeps all requests for Requests.
 	Record bool
+	// Observe is told of each event when it is there, before who sent it is answered. It must be quick, and not call the
+	// Server.
+	Observe func(*Event)
 }
 
 // Server is a running stub.
@@ -176,6 +179,9 @@ func (s *Server) add(r *room, e *Event, push bool) id.EventID {
 	}
 	if push && s.push != nil {
 		s.push.add(e)
+	}
+	if s.opts.Observe != nil {
+		s.opts.Observe(e)
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
