@@ -59,6 +59,7 @@ func run(ctx context.Context) (err error) {
 	chosen := flag.String("run", strings.Join(names, ","), "`names` of the benchmarks, with commas")
 	out := flag.String("out", "", "`file` to write (default: docs/benchmarks.md of the source tree); - is standard output only")
 	scale := flag.Float64("scale", 1, "do everything so many `times` as often; for a try, less than 1")
+	keep := flag.Bool("keep", false, "leave logs and databases where they are, and say where")
 	profiles := flag.String("profile", "", "`folder` for processor profiles of the bridge")
 	flag.Parse()
 	wanted := strings.Split(*chosen, ",")
@@ -71,7 +72,13 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() {
+		if *keep {
+			say("Everything was left in " + dir)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
 	programs, err := lab.BuildPrograms(ctx, say, filepath.Join(dir, "programs"), false)
 	if err != nil {
 		return err

@@ -23,14 +23,14 @@ func textBenchmark() benchmark {
 		title: "Texts of WhatsApp",
 		about: "Latency: from the moment the sender is told to write to the moment the text is with the recipient, one text at a time; " +
 			"it has the simulated phone's own work in it. Burst: texts that are written as fast as it goes, in 20 chats of one account; " +
-			"the rate at which they arrive, and the one at which they were written meanwhile. The stub homeserver only answers, so it shows " +
+			"the rate at which they arrive, the one at which they were written meanwhile, and the processor time of the bridge for each. The stub homeserver only answers, so it shows " +
 			"the bridge; with the other one, the homeserver is most of what is measured.",
 		run: measureText,
 	}
 }
 
 func measureText(ctx context.Context, s *stage) (table, error) {
-	result := table{{"homeserver", "way", "latency median", "latency p99", "burst", "arrived", "written"}}
+	result := table{{"homeserver", "way", "latency median", "latency p99", "burst", "arrived", "written", "processor time"}}
 	for _, kind := range []struct {
 		name           string
 		start          func(context.Context, map[string]string) error
@@ -79,7 +79,7 @@ func (s *stage) bothWays(ctx context.Context, net network, kind string, latencie
 		}
 		var b burst
 		err = s.profiled(ctx, fmt.Sprintf("%s, %s", kind, way.name), func() error {
-			b, err = way.burst(ctx, chats, texts)
+			b, err = s.costed(func() (burst, error) { return way.burst(ctx, chats, texts) })
 			return err
 		})
 		if err != nil {
@@ -87,7 +87,7 @@ func (s *stage) bothWays(ctx context.Context, net network, kind string, latencie
 		}
 		rows = append(rows, []string{
 			s.home.about(), way.name, milli(median(took)), milli(quantile99(took)), fmt.Sprint(b.count), perSecond(b.rate()),
-			perSecond(b.writingRate()),
+			perSecond(b.writingRate()), milli(b.each()),
 		})
 	}
 	return rows, nil

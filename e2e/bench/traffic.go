@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
 )
 
@@ -15,12 +16,31 @@ type burst struct {
 	count   int
 	written time.Duration // until the last one was written
 	arrived time.Duration // until the last one was there
+	busy    time.Duration // of the bridge's processors
 }
 
 // rate is in messages a second.
 func (b burst) rate() float64 { return float64(b.count) / b.arrived.Seconds() }
 
 func (b burst) writingRate() float64 { return float64(b.count) / b.written.Seconds() }
+
+// each is the bridge's processor time for one.
+func (b burst) each() time.Duration { return b.busy / time.Duration(b.count) }
+
+// costed is a burst with the processor time that it took.
+func (s *stage) costed(f func() (burst, error)) (burst, error) {
+	before, err := lab.ReadProcessorTime(s.stack.Bridge.PID())
+	if err != nil {
+		return burst{}, err
+	}
+	b, err := f()
+	if err != nil {
+		return b, err
+	}
+	after, err := lab.ReadProcessorTime(s.stack.Bridge.PID())
+	b.busy = after - before
+	return b, err
+}
 
 // latencyIn has a chat's other person write, each time after the last text was seen in Matrix.
 func (s *stage) latencyIn(ctx context.Context, c *chat, count int) ([]time.Duration, error) {

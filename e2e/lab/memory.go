@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Memory is what a process has in main memory, in bytes.
@@ -44,4 +45,29 @@ func ResetPeak(pid int) error {
 		return fmt.Errorf("reset peak memory of process %d: %w", pid, err)
 	}
 	return nil
+}
+
+// ReadProcessorTime is how long a process has kept processors busy. The kernel counts in hundredths of a second. It works
+// on Linux only.
+func ReadProcessorTime(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, fmt.Errorf("read processor time of process %d: %w", pid, err)
+	}
+	// The name of the program, in brackets, may hold anything.
+	_, rest, _ := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')'):]), " ")
+	fields := strings.Fields(rest)
+	const user, system = 11, 12 // proc(5): fields 14 and 15, of which two are cut off, and counted from 0
+	var total time.Duration
+	for _, i := range []int{user, system} {
+		if i >= len(fields) {
+			return 0, fmt.Errorf("parse processor time of process %d: %q", pid, stat)
+		}
+		ticks, err := strconv.ParseInt(fields[i], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("parse processor time of process %d: %q: %w", pid, stat, err)
+		}
+		total += time.Duration(ticks) * 10 * time.Millisecond
+	}
+	return total, nil
 }

@@ -44,6 +44,7 @@ func (s *Server) createRoom(c call) (any, error) {
 	if len(req.PowerLevels) > 0 {
 		put("m.room.power_levels", "", req.PowerLevels)
 	}
+	put("m.room.join_rules", "", object{"join_rule": "invite"})
 	for _, state := range req.InitialState {
 		put(state.Type, state.StateKey, state.Content)
 	}

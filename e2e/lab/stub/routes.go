@@ -48,9 +48,10 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET "+rooms+"/members", s.answer(s.members))
 	mux.HandleFunc("GET "+rooms+"/joined_members", s.answer(s.members))
 	nothing := s.answer(func(call) (any, error) { return object{}, nil })
+	mux.HandleFunc("GET "+v3+"/user/{user}/account_data/{type}", s.answer(s.accountData))
+	mux.HandleFunc("PUT "+v3+"/user/{user}/account_data/{type}", s.answer(s.setAccountData))
 	for _, what := range []string{"PUT " + rooms + "/typing/{user}", "POST " + rooms + "/read_markers", "POST " + rooms + "/receipt/{type}/{event}",
-		"PUT " + v3 + "/presence/{user}/status", "PUT " + v3 + "/user/{user}/account_data/{type}",
-		"PUT " + v3 + "/user/{user}/rooms/{room}/account_data/{type}"} {
+		"PUT " + v3 + "/presence/{user}/status", "PUT " + v3 + "/user/{user}/rooms/{room}/account_data/{type}"} {
 		mux.HandleFunc(what, nothing)
 	}
 	mux.HandleFunc("/", s.answer(func(c call) (any, error) {
@@ -166,7 +167,7 @@ func (s *Server) profile(c call) (any, error) {
 	fields := s.profiles[id.UserID(c.PathValue("user"))]
 	if name := c.PathValue("field"); name != "" {
 		if fields[name] == nil {
-			return nil, refusal{http.StatusNotFound, "M_NOT_FOUND", "no such field"}
+			return object{}, nil // as Synapse answers for a user who is there, and the stub knows everybody
 		}
 		return object{name: fields[name]}, nil
 	}
@@ -189,6 +190,23 @@ func (s *Server) setProfile(c call) (any, error) {
 		s.profiles[user] = make(map[string]json.RawMessage)
 	}
 	s.profiles[user][name] = fields[name]
+	return object{}, nil
+}
+
+func (s *Server) accountData(c call) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data := s.account[accountKey{id.UserID(c.PathValue("user")), c.PathValue("type")}]
+	if data == nil {
+		return nil, refusal{http.StatusNotFound, "M_NOT_FOUND", "no such account data"}
+	}
+	return data, nil
+}
+
+func (s *Server) setAccountData(c call) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.account[accountKey{id.UserID(c.PathValue("user")), c.PathValue("type")}] = c.body
 	return object{}, nil
 }
 

@@ -75,6 +75,7 @@ type Server struct {
 	names    []*regexp.Regexp // the users that are the bridge's
 	rooms    map[id.RoomID]*room
 	profiles map[id.UserID]map[string]json.RawMessage
+	account  map[accountKey]json.RawMessage
 	media    map[string][]byte
 	sent     map[string]id.EventID // by room and transaction id: a repeated request is the same event
 	requests []Request
@@ -86,6 +87,11 @@ type room struct {
 }
 
 type stateKey struct{ kind, key string }
+
+type accountKey struct {
+	user id.UserID
+	kind string
+}
 
 // Start starts a stub on a free loopback port.
 func Start(opts Options) (*Server, error) {
@@ -99,7 +105,7 @@ func Start(opts Options) (*Server, error) {
 	s := &Server{
 		URL: "http://" + listener.Addr().String(), Domain: opts.Domain, opts: opts, changed: make(chan struct{}),
 		rooms: make(map[id.RoomID]*room), profiles: make(map[id.UserID]map[string]json.RawMessage),
-		media: make(map[string][]byte), sent: make(map[string]id.EventID),
+		account: make(map[accountKey]json.RawMessage), media: make(map[string][]byte), sent: make(map[string]id.EventID),
 	}
 	s.http = &http.Server{Handler: s.handler()}
 	go func() { _ = s.http.Serve(listener) }() // ends with Close
