@@ -56,7 +56,7 @@ func checkInitialValues(t *testing.T, folder string, cfg *bridgeconfig.Config) {
 		{"bot", cfg.AppService.Bot.Username, "crosschat"},
 		{"id", cfg.AppService.ID, "crosschat"},
 		{"ghosts", cfg.AppService.FormatUsername("whatsapp-lid-1"), "crosschat_whatsapp-lid-1"},
-		{"database", cfg.Database.URI, "file:" + folder + "/crosschat.db?_txlock=immediate"},
+		{"database", cfg.Database.URI, "file:" + folder + "/crosschat.db?_txlock=immediate&_stmt_cache_size=100"},
 		{"database type", cfg.Database.Type, "sqlite3-fk-wal"},
 		{"log file", cfg.Logging.Writers[1].Filename, folder + "/logs/bridge.log"},
 		{"prefix", cfg.Bridge.CommandPrefix, "!cc"},
@@ -230,7 +230,7 @@ func TestInitSetKeepsTexts(t *testing.T) {
 func TestInitDatabase(t *testing.T) {
 	for _, test := range []struct{ flag, kind, uri string }{
 		{"postgres://u:p@db/crosschat?sslmode=disable", "postgres", "postgres://u:p@db/crosschat?sslmode=disable"},
-		{"/var/lib/a b/50%?#.db", "sqlite3-fk-wal", "file:/var/lib/a b/50%25%3f%23.db?_txlock=immediate"},
+		{"/var/lib/a b/50%?#.db", "sqlite3-fk-wal", "file:/var/lib/a b/50%25%3f%23.db?_txlock=immediate&_stmt_cache_size=100"},
 		{"file:/x.db?_txlock=immediate", "sqlite3-fk-wal", "file:/x.db?_txlock=immediate"},
 	} {
 		folder := mustInit(t, "http://127.0.0.1:1", "--database", test.flag)
