@@ -54,17 +54,20 @@ func (s *stage) profiled(ctx context.Context, name string, f func() error) error
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() {
-		data, err := s.stack.Bridge.Profile(ctx, "profile?seconds=5")
-		if err == nil {
-			err = os.WriteFile(filepath.Join(s.profiles, name+".pprof"), data, 0o600)
-		}
-		done <- err
-	}()
+	go func() { done <- s.keepProfile(ctx, "profile?seconds=5", name) }()
 	if err := f(); err != nil {
 		return err
 	}
-	if err := <-done; err != nil {
+	return <-done
+}
+
+// keepProfile takes a profile of the bridge and puts it into a file.
+func (s *stage) keepProfile(ctx context.Context, what, name string) error {
+	data, err := s.stack.Bridge.Profile(ctx, what)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.profiles, name+".pprof"), data, 0o600)
+	}
+	if err != nil {
 		return fmt.Errorf("profile %s: %w", name, err)
 	}
 	return nil
@@ -120,3 +123,5 @@ func milli(d time.Duration) string {
 }
 
 func perSecond(rate float64) string { return fmt.Sprintf("%.0f/s", rate) }
+
+func percent(ratio float64) string { return fmt.Sprintf("%.0f %%", 100*ratio) }

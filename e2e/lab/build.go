@@ -45,16 +45,27 @@ func BuildPrograms(ctx context.Context, say Progress, dir string, race bool) (Pr
 		return Programs{}, fmt.Errorf("make folder for programs: %w", err)
 	}
 	p := Programs{Bridge: filepath.Join(dir, "crosschat"), Simulator: filepath.Join(dir, "simulator")}
-	flags := []string{"-tags", "goolm"}
 	say.say("Building the simulator")
-	if err = goBuild(ctx, nil, build{dir: root, pkg: "./simulator", out: p.Simulator, flags: flags}); err != nil {
+	if err = goBuild(ctx, nil, build{dir: root, pkg: "./simulator", out: p.Simulator, flags: []string{"-tags", "goolm"}}); err != nil {
 		return Programs{}, err
 	}
+	say.say("Building the bridge")
+	flags := []string{"-tags", "goolm"}
 	if race {
 		flags = append(flags, "-race")
 	}
-	say.say("Building the bridge")
 	return p, goBuild(ctx, nil, build{dir: root, pkg: "./bridge", out: p.Bridge, flags: flags})
+}
+
+// BuildHooked builds the bridge with the hooks that only tests have into the file out: it can end itself at named steps,
+// and do without the ledger (connector/ledger).
+func BuildHooked(ctx context.Context, say Progress, out string) error {
+	root, err := ModuleRoot()
+	if err != nil {
+		return err
+	}
+	say.say("Building the bridge with hooks")
+	return goBuild(ctx, nil, build{dir: root, pkg: "./bridge", out: out, flags: []string{"-tags", "goolm,crosschat_testhooks"}})
 }
 
 type build struct {
