@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.mau.fi/whatsmeow"
+
+	"crosschat/connector/meow"
 )
 
 // transport is the way to WhatsApp's servers, real or simulated, that all clients share.
@@ -57,7 +59,7 @@ func newTransport(s Simulation, proxyAddress string) (*transport, error) {
 
 // apply makes a client use this way for everything it does.
 func (t *transport) apply(wa *whatsmeow.Client) {
-	wa.SetWebsocketHTTPClient(t.client)
+	wa.SetWebsocketHTTPClient(&http.Client{Transport: meow.Uncompressed(t.client.Transport)})
 	wa.SetPreLoginHTTPClient(t.client)
 	wa.SetMediaHTTPClient(t.client)
 }
