@@ -63,6 +63,17 @@ func TestRunEnds(t *testing.T) {
 	})
 }
 
+func TestBackoff(t *testing.T) {
+	for failures, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second, 10 * time.Second} {
+		if got := Backoff(failures, 10*time.Second); got > want || got < want*4/5-1 {
+			t.Errorf("pause after %d failures is %s, want %s less up to a fifth", failures, got, want)
+		}
+	}
+	if got := Backoff(1_000_000, time.Minute); got > time.Minute || got <= 0 {
+		t.Errorf("pause after a million failures is %s", got)
+	}
+}
+
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var gate Gate

@@ -53,7 +53,7 @@ func (n *Network) adopt(ctx context.Context, user *bridgev2.User, device *store.
 	client.Connect(login.Log.WithContext(n.bridge.BackgroundCtx))
 	ctx, cancel := client.bound(ctx, nameTimeout)
 	defer cancel()
-	if client.named.wait(ctx) != nil {
+	if client.named.Wait(ctx) != nil {
 		client.log.Debug().Msg("The account's name did not come in time for the end of the login")
 	}
 	client.profile.Lock()

@@ -259,11 +259,11 @@ func (c *Client) beginSend(portal *bridgev2.Portal) (chat types.JID, done func()
 	if chat, err = parseChat(portal.ID); err != nil {
 		return chat, nil, fmt.Errorf("chat of portal: %w", err)
 	}
-	if !c.work.begin() {
+	if !c.work.Begin() {
 		return chat, nil, errStopping()
 	}
 	c.active()
-	return chat, c.work.done, nil
+	return chat, c.work.Done, nil
 }
 
 // refuse is the error of what WhatsApp does not let one do: trying again does not help.

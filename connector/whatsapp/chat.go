@@ -136,7 +136,7 @@ func (c *Client) resolveNumber(ctx context.Context, number string) (*bridgev2.Re
 	}
 	ctx, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
-	if err := c.online.wait(ctx); err != nil {
+	if err := c.online.Wait(ctx); err != nil {
 		return nil, errors.New("WhatsApp can't be reached; try again later")
 	}
 	answers, err := c.wa.IsOnWhatsApp(ctx, []string{"+" + number})

@@ -165,10 +165,10 @@ func (c *Client) set(ctx context.Context, portal *bridgev2.Portal, patch func(ty
 	if !c.IsLoggedIn() {
 		return bridgev2.ErrNotLoggedIn
 	}
-	if !c.work.begin() {
+	if !c.work.Begin() {
 		return errStopping()
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	chat, err := parseChat(portal.ID)
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func (c *Client) set(ctx context.Context, portal *bridgev2.Portal, patch func(ty
 	_, address := c.settingsOf(ctx, chat)
 	ctx, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
-	if err = c.online.wait(ctx); err != nil {
+	if err = c.online.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for connection: %w", err)
 	}
 	if err = c.wa.SendAppState(ctx, patch(address)); err != nil {

@@ -50,10 +50,10 @@ type Client struct {
 
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
-	work   work
+	work   uplink.Work
 
-	online   gate // whether the server has let us in
-	named    gate // whether the account's own name is known
+	online   uplink.Gate // whether the server has let us in
+	named    uplink.Gate // whether the account's own name is known
 	presence presence
 	order    sync.Mutex // held while an event is handed to Matrix, so that the next waits even if whatsmeow does not
 
@@ -140,7 +140,7 @@ func (c *Client) Disconnect() {
 	if c.wa != nil {
 		c.wa.Disconnect()
 	}
-	c.work.end()
+	c.work.End()
 }
 
 // IsLoggedIn implements bridgev2.NetworkAPI.
@@ -174,7 +174,7 @@ const unlinkTimeout = 15 * time.Second
 func (c *Client) unlink(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, unlinkTimeout)
 	defer cancel()
-	if err := c.online.wait(ctx); err != nil {
+	if err := c.online.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for connection: %w", err)
 	}
 	return c.wa.Logout(ctx)
@@ -199,13 +199,7 @@ func (c *Client) fault(err error, what string) {
 
 // goDo runs f in a goroutine that Disconnect waits for; f watches c.ctx. After Disconnect it does nothing.
 func (c *Client) goDo(name string, f func()) {
-	if !c.work.begin() {
-		return
-	}
-	c.work.group.Go(c.login, "whatsapp "+name, func() {
-		defer c.work.done()
-		f()
-	})
+	c.work.Go(c.login, "whatsapp "+name, f)
 }
 
 // bound is a context for one piece of work: it ends with the caller's, with the login and after timeout.
@@ -213,81 +207,4 @@ func (c *Client) bound(ctx context.Context, timeout time.Duration) (context.Cont
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	stop := context.AfterFunc(c.ctx, cancel)
 	return ctx, func() { stop(); cancel() }
-}
-
-// work counts what runs for a client, in goroutines of ours or of the library.
-type work struct {
-	group uplink.Group
-
-	lock    sync.Mutex
-	ended   bool
-	running sync.WaitGroup
-}
-
-// begin is false once end was called; otherwise done must follow.
-func (w *work) begin() bool {
-	w.lock.Lock()
-	defer w.lock.Unlock()
-	if w.ended {
-		return false
-	}
-	w.running.Add(1)
-	return true
-}
-
-func (w *work) done() {
-	w.running.Done()
-}
-
-// end lets nothing begin any more and waits for what runs.
-func (w *work) end() {
-	w.lock.Lock()
-	w.ended = true
-	w.lock.Unlock()
-	w.running.Wait()
-	w.group.Wait()
-}
-
-// gate is a condition that many may wait for. The zero value is shut.
-type gate struct {
-	lock   sync.Mutex
-	isOpen bool
-	opened chan struct{}
-}
-
-func (g *gate) set(open bool) {
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	if g.opened == nil {
-		g.opened = make(chan struct{})
-	}
-	switch {
-	case open && !g.isOpen:
-		close(g.opened)
-	case !open && g.isOpen:
-		g.opened = make(chan struct{})
-	}
-	g.isOpen = open
-}
-
-func (g *gate) open() bool {
-	g.lock.Lock()
-	defer g.lock.Unlock()
-	return g.isOpen
-}
-
-// wait blocks until the gate is open; the error is why ctx ended first.
-func (g *gate) wait(ctx context.Context) error {
-	g.lock.Lock()
-	if g.opened == nil {
-		g.opened = make(chan struct{})
-	}
-	opened := g.opened
-	g.lock.Unlock()
-	select {
-	case <-opened:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -106,7 +106,7 @@ func (c *Client) resolveID(ctx context.Context, jid types.JID) (*bridgev2.Resolv
 	}
 	asked, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
-	if err = c.online.wait(asked); err != nil {
+	if err = c.online.Wait(asked); err != nil {
 		return nil, errors.New("WhatsApp can't be reached; try again later")
 	}
 	found, err := c.wa.GetUserInfo(asked, []types.JID{peer})

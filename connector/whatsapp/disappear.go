@@ -125,10 +125,10 @@ func (c *Client) setTimer(ctx context.Context, portal *bridgev2.Portal, timer ti
 	if !c.IsLoggedIn() {
 		return errNotLoggedIn()
 	}
-	if !c.work.begin() {
+	if !c.work.Begin() {
 		return errStopping()
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	chat, err := parseChat(portal.ID)
 	if err != nil {
 		return fmt.Errorf("chat of portal: %w", err)
@@ -136,7 +136,7 @@ func (c *Client) setTimer(ctx context.Context, portal *bridgev2.Portal, timer ti
 	if chat.Server == types.GroupServer {
 		ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 		defer cancel()
-		if err = c.online.wait(ctx); err == nil {
+		if err = c.online.Wait(ctx); err == nil {
 			err = c.wa.SetDisappearingTimer(ctx, chat, timer, time.Now())
 		}
 		return err

@@ -18,6 +18,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
+	"crosschat/connector/uplink"
 )
 
 // Power levels in a group's room. What is not bridged to WhatsApp (name, picture, members) nobody may change in Matrix.
@@ -52,7 +53,7 @@ func (c *Client) groupInfo(ctx context.Context, chat types.JID, known networkid.
 // learnGroup tells Matrix of a group as soon as WhatsApp can be asked.
 func (c *Client) learnGroup(chat types.JID) {
 	for try := range groupTries {
-		if c.online.wait(c.ctx) != nil {
+		if c.online.Wait(c.ctx) != nil {
 			return
 		}
 		info, err := c.askGroup(c.ctx, chat, "")
@@ -67,7 +68,7 @@ func (c *Client) learnGroup(chat types.JID) {
 		select {
 		case <-c.ctx.Done():
 			return
-		case <-time.After(backoff(try, c.network.Config.ReconnectMaxDelay)):
+		case <-time.After(uplink.Backoff(try, c.network.Config.ReconnectMaxDelay)):
 		}
 	}
 }

@@ -88,7 +88,7 @@ func (c *Client) watchHealth() {
 	if limit <= 0 {
 		return
 	}
-	for c.online.wait(c.ctx) == nil {
+	for c.online.Wait(c.ctx) == nil {
 		if rest := limit - c.health.quietFor(); rest > 0 {
 			select {
 			case <-c.ctx.Done():
@@ -96,7 +96,7 @@ func (c *Client) watchHealth() {
 			}
 			continue
 		}
-		if !c.delivers() && c.online.open() && c.ctx.Err() == nil {
+		if !c.delivers() && c.online.Open() && c.ctx.Err() == nil {
 			c.rebuild()
 		}
 		c.health.heardAt.Store(time.Now().UnixNano()) // the next judgement is of what comes from now on
@@ -140,7 +140,7 @@ func (c *Client) askPhone(ctx context.Context) error {
 func (c *Client) rebuild() {
 	c.log.Warn().Stringer("quiet_for", c.health.quietFor().Round(time.Second)).Msg("Connection delivers nothing, building it anew")
 	c.health.doubt()
-	c.online.set(false)
+	c.online.Set(false)
 	c.report(status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: errorDeaf})
 	c.wa.ResetConnection()
 }

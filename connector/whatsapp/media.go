@@ -84,7 +84,7 @@ func (b *boundedFile) Stat() (os.FileInfo, error) { return b.file.Stat() }
 func (c *Client) uploadMedia(ctx context.Context, file *os.File, kind whatsmeow.MediaType) (uploaded whatsmeow.UploadResponse, err error) {
 	ctx, cancel := c.bound(ctx, c.network.Config.MediaTimeout)
 	defer cancel()
-	if err = c.online.wait(ctx); err == nil {
+	if err = c.online.Wait(ctx); err == nil {
 		_, err = file.Seek(0, io.SeekStart)
 	}
 	if err == nil {
@@ -101,7 +101,7 @@ func (c *Client) uploadMedia(ctx context.Context, file *os.File, kind whatsmeow.
 // whileConnected repeats f as long as it fails for want of a connection, until ctx ends.
 func (c *Client) whileConnected(ctx context.Context, f func() error) error {
 	for {
-		if err := c.online.wait(ctx); err != nil {
+		if err := c.online.Wait(ctx); err != nil {
 			return fmt.Errorf("wait for connection: %w", err)
 		}
 		err := f()

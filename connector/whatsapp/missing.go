@@ -193,10 +193,10 @@ func retriedPath(evt *events.MediaRetry, mediaKey []byte) (string, error) {
 
 // handleMediaClick takes the reaction that asks for a file. It is shown on Matrix only.
 func (c *Client) handleMediaClick(ctx context.Context, row *database.Message) error {
-	if !c.IsLoggedIn() || !c.work.begin() {
+	if !c.IsLoggedIn() || !c.work.Begin() {
 		return errNotLoggedIn()
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	if err := c.askForMedia(ctx, row); err != nil {
 		return bridgev2.WrapErrorInStatus(err).WithSendNotice(true).WithIsCertain(true).
 			WithMessage("your phone could not be asked for the file; try again when WhatsApp is connected")

@@ -35,11 +35,11 @@ func askByCommand(ce *commands.Event) {
 		ce.Reply("This chat is not one of WhatsApp.")
 		return
 	}
-	if !c.IsLoggedIn() || !c.work.begin() {
+	if !c.IsLoggedIn() || !c.work.Begin() {
 		ce.Reply("WhatsApp is not connected. Try again later.")
 		return
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	rows, err := askedRows(ce)
 	if err != nil {
 		ce.Log.Err(err).Msg("Could not look for placeholders of missing files")

@@ -23,7 +23,7 @@ type presence struct {
 // active notes that the user did something.
 func (c *Client) active() {
 	span := c.network.Config.OnlineAfterActivity
-	if span <= 0 || !c.online.open() {
+	if span <= 0 || !c.online.Open() {
 		return
 	}
 	p := &c.presence
@@ -44,10 +44,10 @@ func (c *Client) active() {
 
 // idle runs in the timer's goroutine.
 func (c *Client) idle() {
-	if !c.work.begin() {
+	if !c.work.Begin() {
 		return
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	defer uplink.Recover(c.login, "whatsapp presence")
 	c.presence.reset(c)
 }

@@ -90,7 +90,7 @@ func (w *watched) current() (online []types.JID) {
 
 // watch asks for a contact's presence, once a connection.
 func (c *Client) watch(chat types.JID) {
-	if _, ok := person(chat); !ok || chat == c.self || !c.watches.Load() || !c.online.open() || !c.watched.add(chat) {
+	if _, ok := person(chat); !ok || chat == c.self || !c.watches.Load() || !c.online.Open() || !c.watched.add(chat) {
 		return
 	}
 	c.goDo("presence", func() {

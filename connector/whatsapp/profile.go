@@ -39,7 +39,7 @@ func (c *Client) GetUserInfo(ctx context.Context, ghost *bridgev2.Ghost) (*bridg
 		return nil, bridgev2.ErrNotLoggedIn
 	}
 	info := c.nameInfo(ctx, ghost, jid)
-	if meta := ghostMeta(ghost); time.Since(meta.AvatarCheckedAt.Time) > avatarAge && c.online.open() {
+	if meta := ghostMeta(ghost); time.Since(meta.AvatarCheckedAt.Time) > avatarAge && c.online.Open() {
 		c.addAvatar(ctx, ghost, jid, info)
 	}
 	return info, nil

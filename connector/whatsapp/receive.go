@@ -21,10 +21,10 @@ import (
 // onEvent takes everything whatsmeow tells, in whatsmeow's goroutines. True means that the server may be told that the
 // event was received; false makes it come again with the next connection.
 func (c *Client) onEvent(raw any) (received bool) {
-	if !c.work.begin() {
+	if !c.work.Begin() {
 		return false
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	defer uplink.Recover(c.login, "whatsapp events")
 	c.judge(raw)
 	switch evt := raw.(type) {

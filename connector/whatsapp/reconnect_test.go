@@ -17,7 +17,7 @@ func TestConnectionLost(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			w := newWorld(t)
 			c, _ := w.logIn()
-			if !c.online.open() {
+			if !c.online.Open() {
 				t.Fatal("the login is not online")
 			}
 			w.send(w.anna, w.alice, "before")

@@ -134,7 +134,7 @@ func (c *Client) onBanned(evt *events.TemporaryBan) {
 		c.onRefused(status.StateBadCredentials, errorTempBanned, evt.String())
 		return
 	}
-	c.online.set(false)
+	c.online.Set(false)
 	ends := time.Now().Add(evt.Expire)
 	c.log.Warn().Stringer("code", evt.Code).Time("until", ends).Msg("WhatsApp has locked the account for a while")
 	c.report(status.BridgeState{

@@ -159,7 +159,7 @@ func TestBanEnds(t *testing.T) {
 	w := newWorld(t)
 	c, _ := w.logIn()
 	c.onEvent(&events.TemporaryBan{Code: events.TempBanSentToTooManyPeople, Expire: time.Hour})
-	if c.online.open() {
+	if c.online.Open() {
 		t.Error("a locked account counts as online")
 	}
 	awaitState(t, w.matrix, status.StateBadCredentials, errorLocked)

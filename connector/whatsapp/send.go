@@ -40,7 +40,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	defer done()
 	waMsg, err := c.fromMatrix(ctx, msg)
 	if err != nil {
-		if connectionLost(err) || !c.online.open() {
+		if connectionLost(err) || !c.online.Open() {
 			err = ledger.Pending(err)
 		}
 		return nil, err
@@ -90,7 +90,7 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 	defer cancel()
 	tried, refusals := false, 0
 	for {
-		if err := c.online.wait(ctx); err != nil {
+		if err := c.online.Wait(ctx); err != nil {
 			return time.Time{}, sendError(fmt.Errorf("wait for connection: %w", err), tried)
 		}
 		tried = true
@@ -127,7 +127,7 @@ func (c *Client) AwaitConnection(ctx context.Context) error {
 	if !c.IsLoggedIn() {
 		return nil
 	}
-	return c.online.wait(ctx)
+	return c.online.Wait(ctx)
 }
 
 // connectionLost is whether an error only says that there is no connection just now.
@@ -195,10 +195,10 @@ func errStopping() error {
 
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
-	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || !c.work.begin() {
+	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || !c.work.Begin() {
 		return nil
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 	defer cancel()
 	chat, err := parseChat(receipt.Portal.ID)
@@ -209,7 +209,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 	if err != nil || len(unread) == 0 {
 		return err
 	}
-	if err := c.online.wait(ctx); err != nil {
+	if err := c.online.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for connection: %w", err)
 	}
 	c.active()
@@ -250,10 +250,10 @@ func (c *Client) unread(ctx context.Context, receipt *bridgev2.MatrixReadReceipt
 
 // HandleMatrixTyping implements bridgev2.TypingHandlingNetworkAPI. Without a connection typing is forgotten.
 func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyping) error {
-	if !c.IsLoggedIn() || !c.online.open() || isReadOnly(msg.Portal.ID) || !c.work.begin() {
+	if !c.IsLoggedIn() || !c.online.Open() || isReadOnly(msg.Portal.ID) || !c.work.Begin() {
 		return nil
 	}
-	defer c.work.done()
+	defer c.work.Done()
 	chat, err := parseChat(msg.Portal.ID)
 	if err != nil {
 		return fmt.Errorf("chat of portal: %w", err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -13,6 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"maunium.net/go/mautrix/bridgev2/status"
+
+	"crosschat/connector/uplink"
 )
 
 // The bridge state errors of this network.
@@ -89,7 +90,7 @@ func (c *Client) connect() {
 			c.reportNoDevice()
 			return
 		}
-		pause := backoff(failures, c.network.Config.ReconnectMaxDelay)
+		pause := uplink.Backoff(failures, c.network.Config.ReconnectMaxDelay)
 		c.log.Warn().Err(err).Stringer("pause", pause).Msg("Could not connect to WhatsApp")
 		c.report(status.BridgeState{
 			StateEvent: status.StateTransientDisconnect,
@@ -102,12 +103,6 @@ func (c *Client) connect() {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// backoff is the pause after the given number of failures: doubled each time up to the limit, with a fifth of jitter.
-func backoff(failures int, limit time.Duration) time.Duration {
-	pause := min(time.Second<<min(failures, 12), limit)
-	return pause - time.Duration(rand.Int64N(int64(pause)/5+1))
 }
 
 // beforeReconnect is whatsmeow's question whether to try again after a failure. The library waits two seconds more each
@@ -165,7 +160,7 @@ func (c *Client) onState(raw any) bool {
 
 func (c *Client) onConnected() {
 	c.health.heardAt.Store(time.Now().UnixNano())
-	c.online.set(true)
+	c.online.Set(true)
 	c.report(status.BridgeState{StateEvent: status.StateConnected})
 	c.goDo("own name", c.learnOwnName)
 	c.goDo("presence", func() { c.watched.reset(); c.watchAll() })
@@ -184,7 +179,7 @@ func (c *Client) learnOwnName() {
 	defer c.profile.Unlock()
 	name, profile := accountName(c.wa.Store), accountProfile(c.wa.Store)
 	if profile.Name != "" {
-		defer c.named.set(true)
+		defer c.named.Set(true)
 	}
 	if c.login.RemoteName == name && c.login.RemoteProfile == profile {
 		return
@@ -211,13 +206,13 @@ func accountProfile(device *store.Device) status.RemoteProfile {
 }
 
 func (c *Client) onInterrupted(why status.BridgeStateErrorCode) {
-	c.online.set(false)
+	c.online.Set(false)
 	c.report(status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: why})
 }
 
 // onRefused is a connection that whatsmeow does not try again.
 func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeStateErrorCode, detail string) {
-	c.online.set(false)
+	c.online.Set(false)
 	report := status.BridgeState{StateEvent: state, Error: why, UserAction: status.UserActionRestart}
 	if detail != "" {
 		report.Message = fmt.Sprintf("%s (%s)", status.BridgeStateHumanErrors[why], detail)
@@ -228,7 +223,7 @@ func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeState
 // onLoggedOut is the end of this link, decided by the phone or the server. The keys have become worthless; whatsmeow
 // deletes them, but only tries, and in a goroutine of its own.
 func (c *Client) onLoggedOut(evt *events.LoggedOut) {
-	c.online.set(false)
+	c.online.Set(false)
 	c.ended.Store(true)
 	c.log.Info().Stringer("reason", evt.Reason).Msg("WhatsApp has ended the login")
 	device := &store.Device{ID: &c.device}

@@ -1,9 +1,7 @@
 package whatsapp
 
 import (
-	"context"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"go.mau.fi/whatsmeow/types/events"
@@ -13,65 +11,7 @@ import (
 	"crosschat/connector/fakematrix"
 )
 
-func TestBackoff(t *testing.T) {
-	for failures, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second, 10 * time.Second} {
-		if got := backoff(failures, 10*time.Second); got > want || got < want*4/5-1 {
-			t.Errorf("pause after %d failures is %s, want %s less up to a fifth", failures, got, want)
-		}
-	}
-	if got := backoff(1_000_000, time.Minute); got > time.Minute || got <= 0 {
-		t.Errorf("pause after a million failures is %s", got)
-	}
-}
-
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var g gate
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		waited := make(chan error, 2)
-		go func() { waited <- g.wait(ctx) }()
-		synctest.Wait()
-		if g.open() {
-			t.Error("a new gate is open")
-		}
-		g.set(true)
-		g.set(true)
-		if err := <-waited; err != nil {
-			t.Errorf("open gate: %v", err)
-		}
-		g.set(false)
-		g.set(false)
-		go func() { waited <- g.wait(ctx) }()
-		if err := <-waited; err == nil {
-			t.Error("waiting at a shut gate ended without an error")
-		}
-	})
-}
-
-func TestWorkEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var w work
-		if !w.begin() {
-			t.Fatal("new work can't begin")
-		}
-		ended := make(chan struct{})
-		go func() { w.end(); close(ended) }()
-		synctest.Wait()
-		select {
-		case <-ended:
-			t.Error("end did not wait")
-		default:
-		}
-		if w.begin() {
-			t.Error("work began after end")
-		}
-		w.done()
-		<-ended
-	})
-}
-
-// await waits until the bridge state of the test's login is as wanted.
+// awaitState waits until the bridge state of the test's login is as wanted.
 func awaitState(t *testing.T, m *fakematrix.Matrix, state status.BridgeStateEvent, code status.BridgeStateErrorCode) {
 	t.Helper()
 	err := m.Await(awaitTimeout, string(state)+" "+string(code), func() bool {
@@ -106,7 +46,7 @@ func TestStates(t *testing.T) {
 			t.Errorf("%T was not received", test.evt)
 		}
 		awaitState(t, m, test.state, test.code)
-		if open := c.online.open(); open != (test.state == status.StateConnected) {
+		if open := c.online.Open(); open != (test.state == status.StateConnected) {
 			t.Errorf("after %T the login counts as online: %t", test.evt, open)
 		}
 	}
