@@ -85,7 +85,7 @@ func newWorld(t *testing.T) *world {
 	if err := os.WriteFile(ca, s.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.config = fmt.Sprintf("simulation: {whatsapp: {address: %q, ca_file: %q, root_key: %q}}", s.Address(), ca, hex.EncodeToString(key[:]))
+	w.config = fmt.Sprintf("simulation: {whatsapp: {address: %q, ca_file: %q, root_key: %q}}\nwhatsapp: {device_type: firefox}", s.Address(), ca, hex.EncodeToString(key[:]))
 	w.alice, w.anna = w.person("Alice"), w.person("Anna")
 	w.start()
 	w.logIn()
@@ -132,8 +132,12 @@ func (w *world) logIn() {
 	if err != nil {
 		w.Fatalf("start login: %v", err)
 	}
-	if _, err := w.phones.ScanQR(w.Context(), simulated.Name, w.alice.ID, step.DisplayAndWaitParams.Data); err != nil {
+	linked, err := w.phones.ScanQR(w.Context(), simulated.Name, w.alice.ID, step.DisplayAndWaitParams.Data)
+	if err != nil {
 		w.Fatalf("scan: %v", err)
+	}
+	if linked.Name != "Crosschat" || linked.Type != "firefox" {
+		w.Errorf("the phone lists %+v, want %q of type %q", linked, "Crosschat", "firefox")
 	}
 	if _, err := login.(bridgev2.LoginProcessDisplayAndWait).Wait(w.Context()); err != nil {
 		w.Fatalf("wait for login: %v", err)

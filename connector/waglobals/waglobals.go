@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 )
 
@@ -19,6 +20,8 @@ import (
 type Settings struct {
 	// DeviceName is what a phone shows in its list of linked devices. Empty leaves whatsmeow's.
 	DeviceName string
+	// DeviceType is as what kind of program a phone shows it there. The zero value is none in particular.
+	DeviceType waCompanionReg.DeviceProps_PlatformType
 	// RootKey replaces the key that signs WhatsApp's servers: 64 hex digits, for simulated networks only. Empty leaves
 	// the real one.
 	RootKey string
@@ -51,22 +54,11 @@ func Set(s Settings) error {
 	if s.DeviceName != "" {
 		store.DeviceProps.Os = proto.String(s.DeviceName)
 	}
+	store.DeviceProps.PlatformType = s.DeviceType.Enum()
 	if s.RootKey != "" {
 		whatsmeow.WACertPubKey = root
 	}
 	return nil
-}
-
-// RaiseVersion makes the process call itself the given version of WhatsApp Web if that is newer than the library's own,
-// and answers whether it is.
-func RaiseVersion(v store.WAVersionContainer) bool {
-	lock.Lock()
-	defer lock.Unlock()
-	if !store.GetWAVersion().LessThan(v) {
-		return false
-	}
-	store.SetWAVersion(v)
-	return true
 }
 
 func parseRootKey(text string) (key [32]byte, err error) {

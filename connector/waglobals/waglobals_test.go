@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/proto/waCompanionReg"
 	"go.mau.fi/whatsmeow/store"
 )
 
@@ -20,12 +21,15 @@ func TestSetOnce(t *testing.T) {
 	if whatsmeow.WACertPubKey != realRoot {
 		t.Fatal("a refused root key was used")
 	}
-	first := Settings{DeviceName: "Test device", RootKey: strings.Repeat("ab", 32)}
+	first := Settings{DeviceName: "Test device", DeviceType: waCompanionReg.DeviceProps_EDGE, RootKey: strings.Repeat("ab", 32)}
 	if err := Set(first); err != nil {
 		t.Fatal(err)
 	}
 	if got := store.DeviceProps.GetOs(); got != first.DeviceName {
 		t.Errorf("device name is %q, want %q", got, first.DeviceName)
+	}
+	if got := store.DeviceProps.GetPlatformType(); got != first.DeviceType {
+		t.Errorf("device type is %s, want %s", got, first.DeviceType)
 	}
 	if whatsmeow.WACertPubKey[0] != 0xab || whatsmeow.WACertPubKey[31] != 0xab {
 		t.Errorf("root key is %x", whatsmeow.WACertPubKey)
@@ -35,22 +39,5 @@ func TestSetOnce(t *testing.T) {
 	}
 	if err := Set(Settings{DeviceName: "Other"}); !errors.Is(err, ErrConflict) {
 		t.Errorf("other settings: got %v, want %v", err, ErrConflict)
-	}
-}
-
-func TestRaiseVersion(t *testing.T) {
-	before := store.GetWAVersion()
-	t.Cleanup(func() { store.SetWAVersion(before) })
-	older, newer := before, before
-	older[2]--
-	newer[2]++
-	if RaiseVersion(older) || RaiseVersion(before) {
-		t.Error("an older or equal version was taken")
-	}
-	if !RaiseVersion(newer) {
-		t.Error("a newer version was not taken")
-	}
-	if got := store.GetWAVersion(); got != newer {
-		t.Errorf("version is %s, want %s", got, newer)
 	}
 }

@@ -78,6 +78,8 @@ type Client struct {
 	whoIs func(context.Context, types.JID) (id.UserID, string)
 	row   func(context.Context, *bridgev2.Portal, networkid.MessageID) *database.Message
 
+	said atomic.Pointer[store.WAVersionContainer] // the version that the last connection has named
+
 	newChatsFrom atomic.Pointer[time.Time] // until when WhatsApp lets the account start no chats, nil if it does
 
 	// The two ways media takes, for tests to replace.
@@ -104,7 +106,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	c.device = device.GetJID()
 	guardSessions(device)
 	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
-	n.transport.apply(c.wa)
+	n.equip(c.wa, &c.said)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next
 	// try, since it can't be decrypted twice.
 	c.wa.SynchronousAck = true

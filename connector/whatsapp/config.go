@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ var exampleConfig string
 // Config is WhatsApp's section of the config; example-config.yaml explains each key and holds the defaults.
 type Config struct {
 	DeviceName          string        `yaml:"device_name"`
+	DeviceType          string        `yaml:"device_type"`
+	ClientVersion       string        `yaml:"client_version"`
+	VersionRefresh      time.Duration `yaml:"version_refresh"`
 	LoginTimeout        time.Duration `yaml:"login_timeout"`
 	ReconnectMaxDelay   time.Duration `yaml:"reconnect_max_delay"`
 	SendTimeout         time.Duration `yaml:"send_timeout"`
@@ -42,7 +46,7 @@ func (n *Network) GetConfig() (example string, data any, upgrader configupgrade.
 
 func copyConfig(helper configupgrade.Helper) {
 	for _, key := range []string{
-		"device_name", "login_timeout", "reconnect_max_delay", "send_timeout", "media_timeout", "typing_timeout",
+		"device_name", "device_type", "client_version", "version_refresh", "login_timeout", "reconnect_max_delay", "send_timeout", "media_timeout", "typing_timeout",
 		"online_after_activity", "deaf_after", "deaf_answer", "send_pause", "proxy",
 	} {
 		helper.Copy(configupgrade.Str, key)
@@ -76,6 +80,9 @@ func (n *Network) ValidateConfig() error {
 		if limit.value < limit.low || limit.value > limit.high {
 			return fmt.Errorf("whatsapp.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
 		}
+	}
+	if err := errors.Join(checkDeviceType(c.DeviceType), checkVersion(c)); err != nil {
+		return err
 	}
 	_, err := parseProxy(c.Proxy)
 	return err

@@ -26,6 +26,11 @@ func TestValidateConfig(t *testing.T) {
 	}{
 		{"no device name", func(c *Config) { c.DeviceName = "" }, []string{"whatsapp.device_name", `""`, "set it"}},
 		{"long device name", func(c *Config) { c.DeviceName = strings.Repeat("x", 51) }, []string{"whatsapp.device_name", "set it"}},
+		{"unheard-of device", func(c *Config) { c.DeviceType = "toaster" }, []string{"whatsapp.device_type", `"toaster"`, "firefox"}},
+		{"half a version", func(c *Config) { c.ClientVersion = "2.3000" }, []string{"whatsapp.client_version", `"2.3000"`, "empty"}},
+		{"odd version", func(c *Config) { c.ClientVersion = "2.x.1" }, []string{"whatsapp.client_version", "set it"}},
+		{"negative version", func(c *Config) { c.ClientVersion = "2.-3000.1" }, []string{"whatsapp.client_version", "set it"}},
+		{"hasty refresh", func(c *Config) { c.VersionRefresh = time.Minute }, []string{"whatsapp.version_refresh", "1m0s", "between"}},
 		{"no login timeout", func(c *Config) { c.LoginTimeout = 0 }, []string{"whatsapp.login_timeout", "0s", "between"}},
 		{"endless send", func(c *Config) { c.SendTimeout = time.Hour }, []string{"whatsapp.send_timeout", "1h0m0s", "between"}},
 		{"negative media", func(c *Config) { c.MediaTimeout = -1 }, []string{"whatsapp.media_timeout", "-1ns", "between"}},

@@ -41,7 +41,7 @@ func (n *Network) unlinkDevice(log zerolog.Logger, device *store.Device) {
 	ctx, cancel := context.WithTimeout(log.WithContext(context.WithoutCancel(n.bridge.BackgroundCtx)), unlinkTimeout)
 	defer cancel()
 	wa := whatsmeow.NewClient(device, newLibraryLog(log))
-	n.transport.apply(wa)
+	n.equip(wa, nil)
 	wa.EnableAutoReconnect = false
 	wa.BackgroundEventCtx = ctx
 	connected := make(chan struct{}, 1)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
@@ -76,8 +78,9 @@ type qrLogin struct {
 
 	number  string // asks for a code to type in; empty for a QR code
 	codes   []string
-	expiry  <-chan time.Time // of the code that is shown
-	restart bool             // the server wants the paired device to connect anew
+	expiry  <-chan time.Time                         // of the code that is shown
+	said    atomic.Pointer[store.WAVersionContainer] // the version that the connection has named
+	restart bool                                     // the server wants the paired device to connect anew
 
 	lock    sync.Mutex
 	open    bool // Start was called
@@ -102,7 +105,7 @@ func (l *qrLogin) Start(ctx context.Context) (*bridgev2.LoginStep, error) {
 	l.events = make(chan any, 16)
 	l.paired = make(chan struct{})
 	l.wa = whatsmeow.NewClient(l.network.db.WhatsAppStore().NewDevice(), newLibraryLog(l.log))
-	l.network.transport.apply(l.wa)
+	l.network.equip(l.wa, &l.said)
 	l.wa.EnableAutoReconnect = false
 	l.wa.DisableLoginAutoReconnect = true
 	l.wa.BackgroundEventCtx = l.ctx
@@ -220,6 +223,11 @@ func (l *qrLogin) handle(ctx context.Context, raw any) (*bridgev2.LoginStep, err
 		return l.finish(ctx)
 	case *events.PairError:
 		return nil, l.pairError(evt.Error)
+	case *events.ClientOutdated:
+		if l.onOutdated() {
+			return nil, nil
+		}
+		return nil, connectionError(raw, len(l.codes))
 	default:
 		return nil, connectionError(raw, len(l.codes))
 	}

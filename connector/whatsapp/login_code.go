@@ -17,10 +17,6 @@ const (
 
 	fieldNumber = "number"
 
-	// codeDisplayName is how the device calls itself while it asks for a code: WhatsApp takes only the names of common
-	// browsers and systems there. The list of linked devices shows the configured name all the same.
-	codeDisplayName = "Chrome (Linux)"
-
 	codeInstructions = "Open WhatsApp on your phone, go to Settings, Linked devices, Link a device, " +
 		"Link with phone number instead, and enter this code within two minutes."
 )
@@ -76,7 +72,8 @@ func (l codeLogin) SubmitUserInput(ctx context.Context, input map[string]string)
 // showPairCode asks the server for a code. It is good as long as the connection stands.
 func (l *qrLogin) showPairCode() (*bridgev2.LoginStep, error) {
 	l.codes, l.expiry = nil, nil
-	code, err := l.wa.PairPhone(l.ctx, l.number, true, whatsmeow.PairClientChrome, codeDisplayName)
+	as := deviceTypes[l.network.Config.DeviceType]
+	code, err := l.wa.PairPhone(l.ctx, l.number, true, as.pairing, as.display)
 	if err != nil {
 		l.log.Warn().Err(err).Msg("WhatsApp gave no pairing code")
 		return nil, pairCodeError(err)

@@ -64,7 +64,9 @@ func TestLoginEvents(t *testing.T) {
 		{&events.PairError{Error: &whatsmeow.PairDatabaseError{}}, nil, errLoginNotStored},
 		{&events.PairError{Error: &whatsmeow.PairProtoError{}}, nil, errLoginRefused},
 	} {
-		l := &qrLogin{log: zerolog.Nop(), codes: test.codesLeft}
+		network := New()
+		network.version.pinned = true
+		l := &qrLogin{log: zerolog.Nop(), ctx: t.Context(), codes: test.codesLeft, network: network}
 		step, err := l.handle(t.Context(), test.evt)
 		if step != nil || !errors.Is(err, test.want) {
 			t.Errorf("%T: got %+v, %v, want %v", test.evt, step, err, test.want)

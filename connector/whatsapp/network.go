@@ -10,11 +10,10 @@ package whatsapp
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 
@@ -27,12 +26,8 @@ import (
 	crosschatdb "crosschat/database"
 )
 
-const (
-	// versionTimeout bounds what the start of the process spends on asking for the newest version number.
-	versionTimeout = 5 * time.Second
-	// assumedMaxFileSize is what bridgev2 tells networks to assume before SetMaxFileSize.
-	assumedMaxFileSize = 50 << 20
-)
+// assumedMaxFileSize is what bridgev2 tells networks to assume before SetMaxFileSize.
+const assumedMaxFileSize = 50 << 20
 
 // Network implements bridgev2.NetworkConnector for WhatsApp. New makes one.
 type Network struct {
@@ -43,6 +38,9 @@ type Network struct {
 	simulation  Simulation
 	transport   *transport
 	maxFileSize atomic.Int64
+	version     version
+	stopVersion context.CancelFunc
+	background  sync.WaitGroup // what Stop waits for
 }
 
 var (
@@ -87,7 +85,12 @@ func (n *Network) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = waglobals.Set(waglobals.Settings{DeviceName: n.Config.DeviceName, RootKey: n.simulation.RootKey}); err != nil {
+	err = waglobals.Set(waglobals.Settings{
+		DeviceName: n.Config.DeviceName,
+		DeviceType: deviceTypes[n.Config.DeviceType].listed,
+		RootKey:    n.simulation.RootKey,
+	})
+	if err != nil {
 		return fmt.Errorf("set up whatsmeow: %w", err)
 	}
 	log := n.log()
@@ -96,12 +99,18 @@ func (n *Network) Start(ctx context.Context) (err error) {
 		log.Warn().Str("address", n.simulation.Address).
 			Msg("WHATSAPP IS SIMULATED: nothing reaches the real network. Empty the config section simulation to end this")
 	}
-	n.raiseVersion(log.WithContext(ctx))
+	if err = n.startVersion(log.WithContext(ctx)); err != nil {
+		return err
+	}
 	return n.forgetOrphans(log.WithContext(ctx))
 }
 
 // Stop implements bridgev2.StoppableNetwork.
 func (n *Network) Stop() {
+	if n.stopVersion != nil {
+		n.stopVersion()
+	}
+	n.background.Wait()
 	if n.transport != nil {
 		n.transport.close()
 	}
@@ -109,21 +118,6 @@ func (n *Network) Stop() {
 
 func (n *Network) log() zerolog.Logger {
 	return n.bridge.Log.With().Str("network", "whatsapp").Logger()
-}
-
-// raiseVersion tells the server that we are the version of WhatsApp Web that it hands out today: too old a one is turned
-// away. Failing does no harm until the library's own number has become too old.
-func (n *Network) raiseVersion(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
-	defer cancel()
-	log := zerolog.Ctx(ctx)
-	latest, err := whatsmeow.GetLatestVersion(ctx, n.transport.client)
-	if err != nil {
-		log.Warn().Err(err).Msg("Could not ask for the latest version of WhatsApp Web")
-		return
-	}
-	raised := waglobals.RaiseVersion(*latest)
-	log.Debug().Stringer("latest", latest).Bool("raised", raised).Msg("Asked for the latest version of WhatsApp Web")
 }
 
 // makeLoginID is the id of the login to a device's account.

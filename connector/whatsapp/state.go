@@ -24,7 +24,6 @@ const (
 	errorNotLinked      status.BridgeStateErrorCode = "whatsapp-not-linked"
 	errorReplaced       status.BridgeStateErrorCode = "whatsapp-replaced"
 	errorTempBanned     status.BridgeStateErrorCode = "whatsapp-temporarily-banned"
-	errorOutdated       status.BridgeStateErrorCode = "whatsapp-outdated"
 	errorConnectFailure status.BridgeStateErrorCode = "whatsapp-connect-failure"
 	errorUnreachable    status.BridgeStateErrorCode = "whatsapp-unreachable"
 	errorDisconnected   status.BridgeStateErrorCode = "whatsapp-disconnected"
@@ -39,7 +38,6 @@ func init() {
 		errorNotLinked:      "This account is not linked any more. Log in again to go on; your rooms stay.",
 		errorReplaced:       "Another program uses the same login. Stop it, then restart the bridge.",
 		errorTempBanned:     "WhatsApp has locked this account for a while. Open WhatsApp on your phone to see why, and restart the bridge when the time is over.",
-		errorOutdated:       "WhatsApp wants a newer version of the bridge. Update it.",
 		errorConnectFailure: "WhatsApp refuses the connection. Restart the bridge to try again.",
 		errorUnreachable:    "WhatsApp can't be reached. Trying again.",
 		errorDisconnected:   "The connection to WhatsApp was lost. Reconnecting.",
@@ -138,7 +136,7 @@ func (c *Client) onState(raw any) bool {
 	case *events.TemporaryBan:
 		c.onBanned(evt)
 	case *events.ClientOutdated:
-		c.onRefused(status.StateUnknownError, errorOutdated, "")
+		c.onOutdated()
 	case *events.ConnectFailure:
 		c.onRefused(status.StateUnknownError, errorConnectFailure, evt.Reason.String())
 	case *events.StreamError:

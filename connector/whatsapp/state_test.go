@@ -51,7 +51,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for _, code := range []status.BridgeStateErrorCode{
-		errorLoggedOut, errorPhoneLost, errorBanned, errorNotLinked, errorReplaced, errorTempBanned, errorOutdated,
+		errorLoggedOut, errorPhoneLost, errorBanned, errorNotLinked, errorReplaced, errorTempBanned, errorOutdated, errorVersionTooOld,
 		errorConnectFailure, errorUnreachable, errorDisconnected, errorNoAnswer,
 	} {
 		if status.BridgeStateHumanErrors[code] == "" {

@@ -50,6 +50,7 @@ type Person struct {
 type Companion struct {
 	Device    int    `json:"device"`
 	Name      string `json:"name"` // what the client calls itself while pairing
+	Type      string `json:"type,omitempty"` // as what kind of program the phone lists it: chrome, say
 	Connected bool   `json:"connected"`
 	Active    bool   `json:"active"`
 }

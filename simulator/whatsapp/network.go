@@ -195,7 +195,7 @@ func (n *Network) describe(p *person) (control.Person, error) {
 }
 
 func companion(d server.Device) control.Companion {
-	return control.Companion{Device: d.Number, Name: d.Name, Connected: d.Connected, Active: d.Active}
+	return control.Companion{Device: d.Number, Name: d.Name, Type: strings.ToLower(d.Platform), Connected: d.Connected, Active: d.Active}
 }
 
 // chatJID turns a person or group id, or status, into the JID that person's phone addresses.

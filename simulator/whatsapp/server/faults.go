@@ -32,6 +32,8 @@ var faultKinds = map[string]string{
 	"malformed":    "like close but keeps the connection: sends Args hex as the plaintext of a frame",
 	"failure":      "at login instead of success: <failure>; Args reason (default 401), code, expire, message",
 	"http_status":  "answers the websocket upgrade with Args status (default 503); no Person",
+	"outdated":     "while in force a client older than Args version (three numbers with dots) gets <failure reason=405>, paired or not; no Person; Times and Skip mean nothing",
+	"version_page": "while in force the page that names the newest version answers Args status (default 200) and names Args revision; no Person; Times and Skip mean nothing",
 	"wrong_cert":   "shows a bad certificate chain in the handshake; Args what: root, expired, serial; no Person",
 
 	"ignore":      "in: the stanza is neither handled nor answered",
@@ -158,6 +160,40 @@ func (s *faultSet) rules(kind string, sub subject) bool {
 	defer s.mu.Unlock()
 	for _, f := range s.all {
 		if !f.lifted && f.matches(kind, sub) {
+			f.Hits++
+			return true
+		}
+	}
+	return false
+}
+
+// ruling is the arguments of a fault that lasts until it is removed, if there is one of the kind.
+func (s *faultSet) ruling(kind string) (args map[string]string, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.all {
+		if f.Kind == kind {
+			f.Hits++
+			return f.Args, true
+		}
+	}
+	return nil, false
+}
+
+// outdated says whether a client of this version is turned away.
+func (s *faultSet) outdated(version []uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.all {
+		if f.Kind != "outdated" {
+			continue
+		}
+		var least []uint32
+		for number := range strings.SplitSeq(f.Args["version"], ".") {
+			n, _ := strconv.ParseUint(number, 10, 32)
+			least = append(least, uint32(n))
+		}
+		if slices.Compare(version, least) < 0 {
 			f.Hits++
 			return true
 		}

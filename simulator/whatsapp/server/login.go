@@ -19,6 +19,8 @@ func (c *conn) admit(peer *noise.Peer) {
 		c.abort()
 	case c.s.closeAt("close_before", "client_finish", nil):
 		c.abort()
+	case c.s.faults.outdated(versionOf(peer.Payload)):
+		c.refuse(stanza.New("failure", stanza.Attrs{"reason": "405"}))
 	case peer.Payload.Username != nil:
 		c.login(peer)
 	case peer.Payload.GetDevicePairingData() == nil:
@@ -26,6 +28,12 @@ func (c *conn) admit(peer *noise.Peer) {
 	default:
 		c.register(peer)
 	}
+}
+
+// versionOf is the version of the app that a client says it is.
+func versionOf(payload *waWa6.ClientPayload) []uint32 {
+	v := payload.GetUserAgent().GetAppVersion()
+	return []uint32{v.GetPrimary(), v.GetSecondary(), v.GetTertiary()}
 }
 
 // login authenticates by the static key that the handshake proved, and by nothing else (section 5.1).

@@ -2,11 +2,13 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waWa6"
+	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 	"go.mau.fi/whatsmeow/util/keys"
@@ -122,6 +124,39 @@ func TestFailures(t *testing.T) {
 	await(t, a, from, any1[*events.ClientOutdated])
 	from = relogin(map[string]string{"reason": "503"})
 	await(t, a, from, any1[*events.Connected]) // the next try passes
+}
+
+// TestOutdated: a client that is too old is turned away, paired or not, and learns from the page what is wanted.
+func TestOutdated(t *testing.T) {
+	s := mustServe(t, Config{CloseDelay: 100 * time.Millisecond})
+	alice := mustRegister(t, s, 1)
+	a, _ := mustPair(t, s, alice)
+	own := store.GetWAVersion()
+	wanted := own
+	wanted[2]++
+	outdated := mustFault(t, s, Fault{Kind: "outdated", Args: map[string]string{"version": wanted.String()}})
+	mustFault(t, s, Fault{Kind: "version_page", Args: map[string]string{"revision": fmt.Sprint(wanted[2])}})
+	for _, c := range []*client{a, mustClient(t, s)} {
+		c.Disconnect()
+		from := c.seen()
+		mustConnect(t, c)
+		await(t, c, from, any1[*events.ClientOutdated])
+	}
+	if latest, err := whatsmeow.GetLatestVersion(t.Context(), httpClient(s)); err != nil || *latest != wanted {
+		t.Errorf("the page names %v, %v; want %s", latest, err, wanted)
+	}
+	a.GetClientPayload = func() *waWa6.ClientPayload {
+		payload := a.Store.GetClientPayload()
+		payload.UserAgent.AppVersion = wanted.ProtoAppVersion()
+		return payload
+	}
+	a.Disconnect()
+	from := a.seen()
+	mustConnect(t, a)
+	await(t, a, from, any1[*events.Connected])
+	if faults := s.Faults(); faults[0].ID != outdated.ID || faults[0].Hits != 2 {
+		t.Errorf("faults are %+v, want the first to have struck twice", faults)
+	}
 }
 
 func TestStreamErrors(t *testing.T) {

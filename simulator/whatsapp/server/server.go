@@ -125,7 +125,10 @@ func (s *Server) handler() http.Handler {
 		case media.Owns(r.URL.Path):
 			blobs.ServeHTTP(w, r)
 		case r.URL.Path == "/":
-			fmt.Fprintf(w, `<html><script>{"server_revision":%[1]d,"client_revision":%[1]d,"tier":1}</script></html>`, clientRevision)
+			args, _ := s.faults.ruling("version_page")
+			w.WriteHeader(argInt(args, "status", http.StatusOK))
+			fmt.Fprintf(w, `<html><script>{"server_revision":%[1]d,"client_revision":%[1]d,"tier":1}</script></html>`,
+				argInt(args, "revision", clientRevision))
 		default:
 			s.mu.Lock()
 			s.note(nil, r.Method+" "+r.URL.Path)
