@@ -38,6 +38,7 @@ var faultKinds = map[string]string{
 
 	"ignore":      "in: the stanza is neither handled nor answered",
 	"withhold":    "in: the stanza is handled, its direct answer (ack or iq reply) is not sent",
+	"timelock":    "while in force this Person may not write to people who never wrote to them: 463. Their devices are told, with the end Args seconds later (default 3600, 0 names none), and again when it is removed; Times and Skip mean nothing",
 	"ack_error":   "in: a message is not routed, its ack carries Args error (default 479)",
 	"iq_error":    "in: an iq is not handled but answered with Args code (default 500), text; without Person unpaired ones too",
 	"drop":        "out: not sent now; what queues comes again at the next login",
@@ -231,6 +232,9 @@ func (s *Server) AddFault(f Fault) (Fault, error) {
 			s.strikeNow(d)
 		}
 	}
+	if f.Kind == "timelock" {
+		s.tellTimelock(f, true)
+	}
 	s.mu.Unlock()
 	return s.faults.get(active), nil
 }
@@ -246,18 +250,25 @@ func (s *faultSet) get(f *activeFault) Fault {
 // RemoveFault takes a fault away; false if there is none with this id. What a deaf device missed is sent then.
 func (s *Server) RemoveFault(id string) bool {
 	s.faults.mu.Lock()
-	before := len(s.faults.all)
-	s.faults.all = slices.DeleteFunc(s.faults.all, func(f *activeFault) bool { return f.ID == id })
-	removed := len(s.faults.all) < before
+	i := slices.IndexFunc(s.faults.all, func(f *activeFault) bool { return f.ID == id })
+	if i < 0 {
+		s.faults.mu.Unlock()
+		return false
+	}
+	removed := s.faults.all[i].Fault
+	s.faults.all = slices.Delete(s.faults.all, i, i+1)
 	s.faults.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if removed.Kind == "timelock" {
+		s.tellTimelock(removed, false)
+	}
 	for _, u := range s.byPhone {
 		for _, d := range u.devices {
 			s.resume(d)
 		}
 	}
-	return removed
+	return true
 }
 
 // Faults lists all faults, spent ones too.

@@ -47,6 +47,7 @@ func (r *route) add(to *device, n stanza.Node) { r.deliveries = append(r.deliver
 const (
 	ackForbidden = 403
 	ackNotFound  = 404
+	ackTimelock  = 463
 	ackInvalid   = 479
 )
 
@@ -66,6 +67,10 @@ func (s *Server) onMessage(d *device, n stanza.Node, reply replyFunc) {
 	key := messageKey(n, to)
 	if earlier, repeated := d.recent.acks[key]; repeated {
 		reply(earlier)
+		return
+	}
+	if s.timelocked(d, n, to) {
+		reply(stanza.With(ack, "error", ackTimelock))
 		return
 	}
 	routed := s.routeMessage(d, n, to)
@@ -124,6 +129,7 @@ func (s *Server) routeMessage(d *device, n stanza.Node, to types.JID) route {
 // routeDirect fans a 1:1 message out to the devices that the sender encrypted for, and to no others.
 func (s *Server) routeDirect(d *device, n stanza.Node, to types.JID) route {
 	peer := s.userOf(to)
+	peer.hasHeardFrom(d.user)
 	participants, _ := stanza.Child(n, "participants")
 	listed := map[*device]bool{d: true}
 	var r route

@@ -24,6 +24,7 @@ type user struct {
 	pictureURL  string
 	privacy     map[string]string
 	blocked     map[string]bool // by LID
+	heardFrom   map[string]bool // by LID: who has ever written to them
 	collections map[string]*collection
 	codes       []*CodeRequest // not taken by the phone yet
 	lastSeen    time.Time
