@@ -91,6 +91,13 @@ type WhatsAppUserLogin struct {
 	ShowStatus bool `json:"show_status,omitempty"`
 	// ShowPresence is whether the user wants to see who is online.
 	ShowPresence bool `json:"show_presence,omitempty"`
+	// Barred are the chats that WhatsApp does not let the account begin, and until when; NewChatsFrom is when it may begin
+	// any again, if WhatsApp has named a time.
+	Barred       map[string]jsontime.Unix `json:"barred,omitempty"`
+	NewChatsFrom jsontime.Unix            `json:"new_chats_from,omitzero"`
+	// LockedUntil is until when WhatsApp has locked the whole account, LockedFor why.
+	LockedUntil jsontime.Unix `json:"locked_until,omitzero"`
+	LockedFor   string        `json:"locked_for,omitempty"`
 	// EndReported is set once the user was told that the device is gone.
 	EndReported bool `json:"end_reported,omitempty"`
 }
@@ -137,10 +144,15 @@ func (m *UserLoginMetadata) CopyFrom(other any) {
 		return
 	}
 	if o.WhatsApp != nil {
-		// What the user chose outlives a new login to the same account.
-		chosen := m.WhatsApp != nil && m.WhatsApp.ShowStatus
 		copied := *o.WhatsApp
-		copied.ShowStatus = copied.ShowStatus || chosen
+		if old := m.WhatsApp; old != nil {
+			// What the user chose, and what the account may not do, outlives a new login to the same account.
+			copied.ShowStatus = copied.ShowStatus || old.ShowStatus
+			copied.ShowPresence = copied.ShowPresence || old.ShowPresence
+			if copied.Barred == nil {
+				copied.Barred, copied.NewChatsFrom = old.Barred, old.NewChatsFrom
+			}
+		}
 		m.WhatsApp = &copied
 	}
 	if o.Messenger != nil {

@@ -67,7 +67,7 @@ type Client struct {
 	watched watched     // whose presence was asked for
 	health  health      // whether the connection delivers
 	pace    pace        // of what is sent
-	barred  sync.Map    // chats that WhatsApp does not let us start, and until when
+	bars    bars        // where WhatsApp does not let us begin to write
 	newKeys sync.Map    // peers whose security code has changed, and when that was told
 	status  atomic.Bool // whether the user wants status updates
 
@@ -79,8 +79,6 @@ type Client struct {
 	row   func(context.Context, *bridgev2.Portal, networkid.MessageID) *database.Message
 
 	said atomic.Pointer[store.WAVersionContainer] // the version that the last connection has named
-
-	newChatsFrom atomic.Pointer[time.Time] // until when WhatsApp lets the account start no chats, nil if it does
 
 	// The two ways media takes, for tests to replace.
 	download func(context.Context, whatsmeow.DownloadableMessage, *os.File) error
@@ -100,6 +98,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	c.whoIs, c.row = c.mentionName, c.storedMessage
 	c.status.Store(loginMeta(login.UserLogin).ShowStatus)
 	c.watches.Store(loginMeta(login.UserLogin).ShowPresence)
+	c.bars.load(loginMeta(login.UserLogin))
 	if device == nil {
 		return c, nil
 	}
@@ -129,7 +128,7 @@ func (c *Client) Connect(context.Context) {
 		c.reportNoDevice()
 		return
 	}
-	c.goDo("connect", c.connect)
+	c.goDo("connect", c.connectWhenUnlocked)
 	c.goDo("health", c.watchHealth)
 	c.goDo("presence", c.keepPresence)
 }

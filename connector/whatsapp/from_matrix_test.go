@@ -129,7 +129,9 @@ func TestSendError(t *testing.T) {
 		{"cut off", whatsmeow.ErrNotConnected, true, false, "did not confirm"},
 		{"not in chat", refused(403), true, true, "does not let you write"},
 		{"gone", refused(404), true, true, "not on WhatsApp"},
-		{"barred", refused(463), true, true, "start new chats"},
+		{"no keys", fmt.Errorf("fetch keys: %w", whatsmeow.ErrIQForbidden), true, true, "does not let you write"},
+		{"too often", whatsmeow.ErrIQRateOverLimit, true, true, "wait a while"},
+		{"locked", whatsmeow.ErrIQLocked, true, true, "locked"},
 		{"stale", refused(479), true, true, "try again"},
 		{"unknown code", refused(499), true, true, "499"},
 		{"other", errors.New("odd"), true, true, "could not be sent"},
@@ -137,7 +139,7 @@ func TestSendError(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var status bridgev2.MessageStatus
-			if err := sendError(test.err, test.tried); !errors.As(err, &status) {
+			if err := sendError(annaLID, test.err, test.tried); !errors.As(err, &status) {
 				t.Fatalf("got %v, want a message status", err)
 			}
 			waits := status.Status == event.MessageStatusPending // then there is nothing to be told yet

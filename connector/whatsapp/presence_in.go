@@ -14,6 +14,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
+
+	crosschatdb "crosschat/database"
 )
 
 // Whether contacts are online shows as their puppets' presence, for users who have switched that on. WhatsApp has to be
@@ -194,8 +196,7 @@ func commandPresence() *commands.FullHandler {
 				return
 			}
 			on := ce.Args[0] == "on"
-			loginMeta(c.login.UserLogin).ShowPresence = on
-			if err := c.login.Save(ce.Ctx); err != nil {
+			if err := c.remember(func(meta *crosschatdb.WhatsAppUserLogin) { meta.ShowPresence = on }); err != nil {
 				ce.Log.Err(err).Msg("Could not store whether presence is shown")
 				ce.Reply("That could not be stored; try again.")
 				return

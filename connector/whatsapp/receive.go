@@ -91,7 +91,7 @@ func (c *Client) onMessage(evt *events.Message) bool {
 	c.learnName(info)
 	c.watch(chat)
 	if !info.IsFromMe {
-		c.barred.Delete(chat) // whoever writes to us may be answered
+		c.unbar(chat) // whoever writes to us may be answered
 	}
 	c.rekey(chat, info.Chat, chatAlt(info.MessageSource))
 	if received, isTimer := c.onTimer(evt, meta); isTimer {

@@ -1,21 +1,13 @@
 package whatsapp
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"go.mau.fi/util/jsontime"
 	"go.mau.fi/whatsmeow"
-	"go.mau.fi/whatsmeow/types/events"
 
-	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
-
-	"maunium.net/go/mautrix/bridgev2"
 
 	"crosschat/simulator/control"
 	simulated "crosschat/simulator/whatsapp"
@@ -49,58 +41,6 @@ func plainText(body string) *event.MessageEventContent {
 	return &event.MessageEventContent{MsgType: event.MsgText, Body: body}
 }
 
-// TestNewChatBarred: error 463 is told with its end, the chat is left alone until then, and an answer opens it.
-func TestNewChatBarred(t *testing.T) {
-	w := newWorld(t)
-	c, _ := w.logIn()
-	ends := time.Now().Add(3 * time.Hour)
-	c.onEvent(&events.NotifyAccountReachoutTimelock{IsActive: true, TimeEnforcementEnds: jsontime.UnixString{Time: ends}})
-	refusing := w.faults(control.Fault{Kind: "ack_error", Person: w.alice.ID, Args: map[string]string{"error": "463"}, Times: -1})
-	for range 3 {
-		err := w.fromMatrix(c, "$one", plainText("hello stranger"))
-		var told bridgev2.MessageStatus
-		if !errors.As(err, &told) {
-			t.Fatalf("sending gives %v, want a status", err)
-		}
-		if !told.IsCertain || told.Status != event.MessageStatusRetriable || !strings.Contains(told.Message, moment(ends)) {
-			t.Errorf("status is %+v, want a certain one that can be tried again and names %s", told, moment(ends))
-		}
-	}
-	if got := w.hits(refusing.ID); got != 1 {
-		t.Errorf("WhatsApp was asked %d times, want once", got)
-	}
-	if err := w.phones.RemoveFault(t.Context(), simulated.Name, refusing.ID); err != nil {
-		t.Fatal(err)
-	}
-	w.send(w.anna, w.alice, "do write")
-	w.awaitText("do write")
-	if err := w.fromMatrix(c, "$two", plainText("gladly")); err != nil {
-		t.Errorf("an answer fails: %v", err)
-	}
-	w.awaitAnna(control.Match{Kind: control.KindMessage, Text: "gladly"})
-}
-
-// TestTimelockTold: the user is told of the lock, and it ends.
-func TestTimelockTold(t *testing.T) {
-	w := newWorld(t)
-	c, _ := w.logIn()
-	ends := time.Now().Add(time.Hour)
-	c.onEvent(&events.NotifyAccountReachoutTimelock{IsActive: true, TimeEnforcementEnds: jsontime.UnixString{Time: ends}})
-	waitFor(t, "word of the lock in the management room", func() bool {
-		for _, call := range w.matrix.Calls("SendMessage") {
-			if content, ok := call.Content.(*event.MessageEventContent); ok && strings.Contains(content.Body, moment(ends)) {
-				return true
-			}
-		}
-		return false
-	})
-	c.barred.Store(jid(t, w.anna.LID+"@lid"), ends)
-	c.onEvent(&events.NotifyAccountReachoutTimelock{IsActive: false})
-	if err := c.mayWrite(jid(t, w.anna.LID+"@lid")); err != nil || c.newChatsFrom.Load() != nil {
-		t.Errorf("after the lock writing is refused: %v", err)
-	}
-}
-
 // TestTooMuchIsHeld: a message that WhatsApp does not take just now is tried again after a pause, and arrives once.
 func TestTooMuchIsHeld(t *testing.T) {
 	w := newWorld(t)
@@ -122,6 +62,11 @@ func TestTooMuchIsHeld(t *testing.T) {
 func TestHoldGrows(t *testing.T) {
 	c := &Client{}
 	err := refused(429)
+	for _, busy := range []error{refused(503), whatsmeow.ErrIQRateOverLimit, fmt.Errorf("fetch keys: %w", whatsmeow.ErrIQPartialServerError)} {
+		if pause, explained := c.refused(annaLID, busy, 0); explained != nil || pause != firstHold {
+			t.Errorf("after %v the pause is %s (%v), want %s", busy, pause, explained, firstHold)
+		}
+	}
 	var last time.Duration
 	for tries := range 12 {
 		pause, explained := c.refused(annaLID, err, tries)
@@ -130,41 +75,10 @@ func TestHoldGrows(t *testing.T) {
 		}
 		last = pause
 	}
-	for _, number := range []int{403, 404, 479, 500} {
+	for _, number := range []int{400, 401, 403, 404, 405, 406, 410, 423, 479, 499} {
 		if pause, explained := c.refused(annaLID, refused(number), 0); pause != 0 || explained != nil {
 			t.Errorf("error %d is held for %s (%v), want it to fail", number, pause, explained)
 		}
-	}
-}
-
-// TestUnknownBarEnds: without word of a lock a refused chat is left alone for a while, not for ever.
-func TestUnknownBarEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &Client{}
-		if _, explained := c.refused(annaLID, refused(463), 0); explained == nil {
-			t.Fatal("error 463 has no explanation")
-		}
-		if c.mayWrite(annaLID) == nil || c.mayWrite(aliceLID) != nil {
-			t.Error("want that chat barred, and no other")
-		}
-		time.Sleep(unknownBar + time.Second) // synctest: no real time passes
-		if err := c.mayWrite(annaLID); err != nil {
-			t.Errorf("after %s the chat is still barred: %v", unknownBar, err)
-		}
-	})
-}
-
-// TestBanEnds: a locked account is told until when, and the connection is not tried before.
-func TestBanEnds(t *testing.T) {
-	w := newWorld(t)
-	c, _ := w.logIn()
-	c.onEvent(&events.TemporaryBan{Code: events.TempBanSentToTooManyPeople, Expire: time.Hour})
-	if c.online.Open() {
-		t.Error("a locked account counts as online")
-	}
-	awaitState(t, w.matrix, status.StateBadCredentials, errorLocked)
-	if states := w.matrix.States(); !strings.Contains(states[len(states)-1].Message, "UTC") {
-		t.Errorf("the state says %q, want until when", states[len(states)-1].Message)
 	}
 }
 

@@ -91,7 +91,7 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 	tried, refusals := false, 0
 	for {
 		if err := c.online.Wait(ctx); err != nil {
-			return time.Time{}, sendError(fmt.Errorf("wait for connection: %w", err), tried)
+			return time.Time{}, sendError(chat, fmt.Errorf("wait for connection: %w", err), tried)
 		}
 		tried = true
 		marked, release := withEncryption(ctx)
@@ -108,7 +108,7 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 				return time.Time{}, explained
 			}
 			if pause == 0 || !hold(ctx, pause) {
-				return time.Time{}, sendError(err, tried)
+				return time.Time{}, sendError(chat, err, tried)
 			}
 			refusals++
 			continue
@@ -116,7 +116,7 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("Connection was lost while sending, waiting for the next")
 		select {
 		case <-ctx.Done():
-			return time.Time{}, sendError(err, tried)
+			return time.Time{}, sendError(chat, err, tried)
 		case <-time.After(resendPause):
 		}
 	}
@@ -139,16 +139,15 @@ func connectionLost(err error) bool {
 }
 
 // sendError says what a user can make of a failed send. Unless the server refused, it may have taken the message.
-func sendError(err error, tried bool) error {
+func sendError(chat types.JID, err error, tried bool) error {
 	status := bridgev2.WrapErrorInStatus(err).WithSendNotice(true)
+	code := refusalCode(err)
 	switch {
 	case errors.Is(err, whatsmeow.ErrNotLoggedIn):
 		return errNotLoggedIn()
-	case errors.Is(err, whatsmeow.ErrServerReturnedError):
-		if text := err.Error(); strings.HasSuffix(text, " 403") || strings.HasSuffix(text, " 404") {
-			status = status.WithStatus(event.MessageStatusFail)
-		}
-		return status.WithIsCertain(true).WithMessage(refusal(err))
+	case code != 0:
+		text, outcome := refusal(code, chat)
+		return status.WithIsCertain(true).WithStatus(outcome).WithMessage(text)
 	case !tried:
 		return ledger.Pending(status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("there was no connection to WhatsApp; try again when it is back"))
@@ -158,26 +157,6 @@ func sendError(err error, tried bool) error {
 			WithMessage("WhatsApp did not confirm the message in time; look on your phone before you try again"))
 	default:
 		return status.WithIsCertain(true).WithMessage("the message could not be sent to WhatsApp; try again")
-	}
-}
-
-// refusal explains the server's error numbers (section 7.2 of the protocol notes: 463 new chats are barred, 479 keys or
-// devices have changed).
-func refusal(err error) string {
-	text := err.Error()
-	switch {
-	case strings.HasSuffix(text, " 403"):
-		return "WhatsApp does not let you write here"
-	case strings.HasSuffix(text, " 404"):
-		return "this account is not on WhatsApp any more"
-	case strings.HasSuffix(text, " 463"):
-		return "WhatsApp does not let your account start new chats at the moment; see WhatsApp on your phone"
-	case strings.HasSuffix(text, " 429"), strings.HasSuffix(text, " 503"):
-		return "WhatsApp takes no more messages just now; wait a while before you try again"
-	case strings.HasSuffix(text, " 479"):
-		return "WhatsApp refused the message because the contact's devices have changed; try again"
-	default:
-		return fmt.Sprintf("WhatsApp refused the message (%s)", text)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -14,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/status"
 
 	"crosschat/connector/uplink"
+	crosschatdb "crosschat/database"
 )
 
 // The bridge state errors of this network.
@@ -32,17 +34,22 @@ const (
 
 func init() {
 	status.BridgeStateHumanErrors.Update(status.BridgeStateErrorMap{
-		errorLoggedOut:      "You were logged out of WhatsApp: the phone or WhatsApp itself has removed this linked device. Log in again to go on; your rooms stay.",
-		errorPhoneLost:      "WhatsApp is no longer set up on your phone. Set it up there, then log in again; your rooms stay.",
-		errorBanned:         "WhatsApp does not let this account in any more. Open WhatsApp on your phone to see why.",
-		errorNotLinked:      "This account is not linked any more. Log in again to go on; your rooms stay.",
-		errorReplaced:       "Another program uses the same login. Stop it, then restart the bridge.",
-		errorTempBanned:     "WhatsApp has locked this account for a while. Open WhatsApp on your phone to see why, and restart the bridge when the time is over.",
-		errorConnectFailure: "WhatsApp refuses the connection. Restart the bridge to try again.",
-		errorUnreachable:    "WhatsApp can't be reached. Trying again.",
-		errorDisconnected:   "The connection to WhatsApp was lost. Reconnecting.",
-		errorNoAnswer:       "WhatsApp does not answer. Reconnecting if that goes on.",
+		errorLoggedOut:    "You were logged out of WhatsApp: the phone or WhatsApp itself has removed this linked device. Log in again to go on; your rooms stay.",
+		errorPhoneLost:    "WhatsApp is no longer set up on your phone, or has locked the account. Open it there, then log in again; your rooms stay.",
+		errorBanned:       "WhatsApp does not let this account in any more. Open WhatsApp on your phone to see why.",
+		errorNotLinked:    "This account is not linked any more. Log in again to go on; your rooms stay.",
+		errorReplaced:     "Another program uses the same login. Stop it, then restart the bridge.",
+		errorUnreachable:  "WhatsApp can't be reached. Trying again.",
+		errorDisconnected: "The connection to WhatsApp was lost. Reconnecting.",
+		errorNoAnswer:     "WhatsApp does not answer. Reconnecting if that goes on.",
 	})
+}
+
+// detailed are the texts that end in what WhatsApp has said. They are not in bridgev2's map, which would take the place of
+// the message that is sent.
+var detailed = map[status.BridgeStateErrorCode]string{
+	errorTempBanned:     "WhatsApp has locked this account for a while. Open WhatsApp on your phone to see why, and restart the bridge when the time is over.",
+	errorConnectFailure: "WhatsApp refuses the connection. Restart the bridge to try again.",
 }
 
 // report tells the login's state, with the account's name in it.
@@ -70,10 +77,18 @@ func (c *Client) reportNoDevice() {
 // reportEnd reports a state that only a new login changes, and remembers that.
 func (c *Client) reportEnd(state status.BridgeState) {
 	c.report(state)
-	loginMeta(c.login.UserLogin).EndReported = true
-	if err := c.login.Save(context.WithoutCancel(c.ctx)); err != nil {
+	err := c.remember(func(meta *crosschatdb.WhatsAppUserLogin) { meta.EndReported = true })
+	if err != nil {
 		c.log.Error().Err(err).Msg("Could not remember that the user was told of the end of the login")
 	}
+}
+
+// remember changes our part of the login's metadata and stores it.
+func (c *Client) remember(change func(*crosschatdb.WhatsAppUserLogin)) error {
+	c.profile.Lock()
+	defer c.profile.Unlock()
+	change(loginMeta(c.login.UserLogin))
+	return c.login.Save(context.WithoutCancel(c.ctx))
 }
 
 // connect tries until the first connection stands; after that whatsmeow reconnects by itself.
@@ -138,7 +153,7 @@ func (c *Client) onState(raw any) bool {
 	case *events.ClientOutdated:
 		c.onOutdated()
 	case *events.ConnectFailure:
-		c.onRefused(status.StateUnknownError, errorConnectFailure, evt.Reason.String())
+		c.onRefused(status.StateUnknownError, errorConnectFailure, strings.TrimSpace(evt.Reason.String()+" "+evt.Message))
 	case *events.StreamError:
 		c.log.Warn().Str("code", evt.Code).Msg("WhatsApp reported an error that the library does not know")
 	case *events.PushNameSetting:
@@ -208,12 +223,13 @@ func (c *Client) onInterrupted(why status.BridgeStateErrorCode) {
 	c.report(status.BridgeState{StateEvent: status.StateTransientDisconnect, Error: why})
 }
 
-// onRefused is a connection that whatsmeow does not try again.
+// onRefused is a connection that whatsmeow does not try again. detail is what WhatsApp has said.
 func (c *Client) onRefused(state status.BridgeStateEvent, why status.BridgeStateErrorCode, detail string) {
 	c.online.Set(false)
 	report := status.BridgeState{StateEvent: state, Error: why, UserAction: status.UserActionRestart}
 	if detail != "" {
-		report.Message = fmt.Sprintf("%s (%s)", status.BridgeStateHumanErrors[why], detail)
+		report.Message = fmt.Sprintf("%s (%s)", detailed[why], detail)
+		report.Info = map[string]any{"detail": detail} // so that another detail is another state
 	}
 	c.report(report)
 }

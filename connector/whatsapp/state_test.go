@@ -51,8 +51,8 @@ func TestStates(t *testing.T) {
 		}
 	}
 	for _, code := range []status.BridgeStateErrorCode{
-		errorLoggedOut, errorPhoneLost, errorBanned, errorNotLinked, errorReplaced, errorTempBanned, errorOutdated, errorVersionTooOld,
-		errorConnectFailure, errorUnreachable, errorDisconnected, errorNoAnswer,
+		errorLoggedOut, errorPhoneLost, errorBanned, errorNotLinked, errorReplaced, errorOutdated, errorVersionTooOld,
+		errorUnreachable, errorDisconnected, errorNoAnswer,
 	} {
 		if status.BridgeStateHumanErrors[code] == "" {
 			t.Errorf("no text for users explains %s", code)

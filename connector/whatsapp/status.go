@@ -8,6 +8,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
+
+	crosschatdb "crosschat/database"
 )
 
 // Status updates are messages to the address status@broadcast. They show in one room of the user's own, which they can
@@ -79,8 +81,7 @@ func commandStatus() *commands.FullHandler {
 			}
 			on := ce.Args[0] == "on"
 			c.status.Store(on)
-			loginMeta(c.login.UserLogin).ShowStatus = on
-			if err := c.login.Save(ce.Ctx); err != nil {
+			if err := c.remember(func(meta *crosschatdb.WhatsAppUserLogin) { meta.ShowStatus = on }); err != nil {
 				ce.Log.Err(err).Msg("Could not store whether status updates are shown")
 				ce.Reply("That could not be stored; try again.")
 				return
