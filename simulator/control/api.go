@@ -49,7 +49,7 @@ type Person struct {
 // Companion is a linked device of a person: a real client, such as the bridge.
 type Companion struct {
 	Device    int    `json:"device"`
-	Name      string `json:"name"` // what the client calls itself while pairing
+	Name      string `json:"name"`           // what the client calls itself while pairing
 	Type      string `json:"type,omitempty"` // as what kind of program the phone lists it: chrome, say
 	Connected bool   `json:"connected"`
 	Active    bool   `json:"active"`
