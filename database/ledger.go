@@ -334,6 +334,47 @@ func (l *Ledger) Begun(ctx context.Context, kind string) ([]string, error) {
 	return keys, nil
 }
 
+// Two kinds in the table of steps that were begun are notes about the program itself: that it runs, and when it last
+// settled, as the key.
+const noteRunning, noteSettled = "running", "settled"
+
+// Rise notes, durably, that the program runs; fell is whether the note of an earlier run was still there.
+func (l *Ledger) Rise(ctx context.Context) (fell bool, err error) {
+	err = l.durably(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "INSERT INTO crosschat_begun (kind, key) VALUES ($1, '') ON CONFLICT DO NOTHING", noteRunning)
+		if err != nil {
+			return fmt.Errorf("note that the program runs: %w", err)
+		}
+		count, err := result.RowsAffected()
+		fell = count == 0
+		return err
+	})
+	return fell, err
+}
+
+// Rest takes the note of Rise away.
+func (l *Ledger) Rest(ctx context.Context) error {
+	return l.update(ctx, "DELETE FROM crosschat_begun WHERE kind = $1", noteRunning)
+}
+
+// Settle returns when every commit so far survives a power cut. A commit that does takes those before it along, and must
+// change something to be one: it stores the time.
+func (l *Ledger) Settle(ctx context.Context, now time.Time) error {
+	if l.db.Dialect == dbutil.Postgres {
+		return nil // PostgreSQL's commits do, unless an admin has switched that off
+	}
+	return l.durably(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM crosschat_begun WHERE kind = $1", noteSettled); err != nil {
+			return fmt.Errorf("settle the database: %w", err)
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO crosschat_begun (kind, key) VALUES ($1, $2)", noteSettled, now.Format(time.RFC3339Nano))
+		if err != nil {
+			return fmt.Errorf("settle the database: %w", err)
+		}
+		return nil
+	})
+}
+
 // Reachable is nil if the database answers.
 func (l *Ledger) Reachable(ctx context.Context) error {
 	var one int
@@ -356,7 +397,7 @@ func (l *Ledger) Size(ctx context.Context) (LedgerSize, error) {
 			(SELECT COUNT(*) FROM crosschat_outgoing WHERE failed_at <> 0),
 			(SELECT COUNT(*) FROM crosschat_undelivered),
 			(SELECT COUNT(*) FROM crosschat_transaction),
-			(SELECT COUNT(*) FROM crosschat_begun),
+			(SELECT COUNT(*) FROM crosschat_begun WHERE kind NOT IN ('running', 'settled')),
 			(SELECT COALESCE(MIN(received_at), 0) FROM crosschat_outgoing WHERE failed_at = 0)
 	`).Scan(&size.Waiting, &size.Failed, &size.Undelivered, &size.Transactions, &size.Begun, &oldest)
 	if err != nil {

@@ -193,3 +193,25 @@ func TestSizeIsBounded(t *testing.T) {
 		}
 	})
 }
+
+func TestLedgerKnowsHowTheLastRunEnded(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *database.Ledger) {
+		for i, want := range []bool{false, true, true} {
+			if fell, err := l.Rise(t.Context()); err != nil || fell != want {
+				t.Errorf("start %d: the run before did not end in order: %t (%v), want %t", i, fell, err, want)
+			}
+			if err := l.Settle(t.Context(), time.Now()); err != nil {
+				t.Errorf("settle: %v", err)
+			}
+		}
+		if err := l.Rest(t.Context()); err != nil {
+			t.Errorf("rest: %v", err)
+		}
+		if fell, err := l.Rise(t.Context()); err != nil || fell {
+			t.Errorf("after an orderly end: %t (%v)", fell, err)
+		}
+		if size, err := l.Size(t.Context()); err != nil || size.Begun != 0 {
+			t.Errorf("%d steps are noted (%v), want none", size.Begun, err)
+		}
+	})
+}

@@ -204,6 +204,11 @@ func (s librarySide) adopt(ctx context.Context, l *Ledger, missing []*bridgev2.P
 			continue
 		}
 		portal := missing[i]
+		// What the homeserver told of the room may have been lost with the process. Without it a message would be sent
+		// in the clear, or its key to nobody.
+		if _, err := s.mx.Bot.State(ctx, room); err != nil {
+			return fmt.Errorf("read the state of room %s: %w", room, err)
+		}
 		if err := portal.UpdateMatrixRoomID(l.ctx, room, bridgev2.UpdateMatrixRoomIDParams{FailIfMXIDSet: true}); err != nil {
 			return fmt.Errorf("store room %s of portal %q: %w", room, portal.ID, err)
 		}

@@ -45,7 +45,7 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	mx.Config.Matrix.MessageErrorNotices = mx.Config.Matrix.MessageErrorNotices && switchedOff()
 	l.matrix = side
 	bridge.Matrix = edge{mx, l}
-	mx.AS.HTTPClient.Transport = Transport(mx.AS.HTTPClient.Transport)
+	mx.AS.HTTPClient.Transport = Transport(mx.AS.HTTPClient.Transport, l.settle)
 	if !switchedOff() {
 		side.takeTransactions()
 	}
@@ -90,6 +90,8 @@ type matrixSide interface {
 	// noticesOn is whether users are told of failures by a notice.
 	noticesOn() bool
 	showStatus(context.Context, *bridgev2.MessageStatus, *bridgev2.MessageStatusEventInfo)
+	// discardKeys has what is encrypted from now on encrypted with new keys.
+	discardKeys(context.Context)
 	// adoptRooms gives rooms that an earlier run had made when it ended to the portals that they were made for.
 	adoptRooms(context.Context, *Ledger)
 	// askAgain has the homeserver deliver now what it holds back because the bridge was away.
@@ -286,6 +288,7 @@ func (s plainSide) decrypts() bool                      { return false }
 func (s plainSide) noticesOn() bool                     { return true }
 func (s plainSide) askAgain(context.Context)            {}
 func (s plainSide) serve()                              {}
+func (s plainSide) discardKeys(context.Context)         {}
 func (s plainSide) adoptRooms(context.Context, *Ledger) {}
 
 func (s plainSide) showStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {

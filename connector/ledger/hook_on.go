@@ -32,7 +32,7 @@ func parseEnd(text string) *end {
 
 // Passing names a step that a message has reached. If it is the one to end at, nothing after it is run.
 func Passing(step string) {
-	if step == "transaction.stored" {
+	if step == "transaction.stored" || step == "keys.settled" {
 		noteSynced()
 	}
 	if step != killAt.step || killAt.left.Add(-1) != 0 {

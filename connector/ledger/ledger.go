@@ -107,6 +107,9 @@ func (l *Ledger) Start(ctx context.Context) error {
 	if err = l.loadBegun(ctx); err != nil {
 		return err
 	}
+	if err = l.rise(ctx); err != nil {
+		return err
+	}
 	l.matrix.adoptRooms(ctx, l)
 	if len(waiting) > 0 {
 		l.log.Info().Int("count", len(waiting)).Msg("Taking up what was on its way to the networks")
@@ -150,8 +153,13 @@ func (l *Ledger) Stop() {
 	l.closing.Store(true)
 	l.cancel()
 	l.running.Wait()
-	if err := l.flush(context.WithoutCancel(l.ctx)); err != nil {
+	ctx := context.WithoutCancel(l.ctx)
+	if err := l.flush(ctx); err != nil {
 		l.log.Warn().Err(err).Msg("Outcomes could not be stored; what they are of is looked at again at the next start")
+		return
+	}
+	if err := l.store.Rest(ctx); err != nil {
+		l.log.Warn().Err(err).Msg("The orderly end could not be noted")
 	}
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,18 +15,22 @@ import (
 // Transport wraps the HTTP transport by which the bridge talks to its homeserver; nil wraps http.DefaultTransport. While
 // Deliver hands an event over, it replaces the random transaction ids of what the event sends by ones made from the
 // event (client API, "Transaction identifiers": the homeserver answers a repeat with the first event's id), and notes
-// for Deliver whether the homeserver was there. All other requests pass untouched.
-func Transport(next http.RoundTripper) http.RoundTripper {
+// for Deliver whether the homeserver was there. Requests that give encryption keys away wait until settle, if there is
+// one, says that what the database holds survives a power cut. All other requests pass untouched.
+func Transport(next http.RoundTripper, settle func(context.Context) error) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &transport{next: next, uncertain: make(map[string]bool)}
+	return &transport{next: next, settle: settle, uncertain: make(map[string]bool), looked: make(map[string]bool)}
 }
 
 type transport struct {
-	next http.RoundTripper
+	next   http.RoundTripper
+	settle func(context.Context) error
 
 	lock sync.Mutex
+	// looked are the rooms in which this run has looked for what an earlier one may have sent, see alreadySent.
+	looked map[string]bool
 	// uncertain are transaction ids of ours whose request failed, so that nobody knows whether it was carried out. The
 	// homeserver may have been restarted since, and Synapse keeps the ids of appservices only in memory.
 	uncertain map[string]bool
@@ -33,6 +38,14 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.settle != nil && givesKeysAway(req) {
+		if err := t.settle(req.Context()); err != nil {
+			if req.Body != nil {
+				_ = req.Body.Close()
+			}
+			return nil, fmt.Errorf("keep keys before they are given away: %w", err)
+		}
+	}
 	try := attemptIn(req.Context())
 	if try == nil {
 		return t.next.RoundTrip(req)
@@ -74,17 +87,30 @@ func (t *transport) note(txnID string, uncertain bool) {
 }
 
 // recentEvents is how far back a room is searched for an event that may have been sent.
-const recentEvents = "200"
+const recentEvents = "100"
 
-// alreadySent answers a request in the homeserver's place if an earlier one with its transaction id failed but was carried
-// out all the same: the homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It
-// is nil if the request has to be made.
+// givesKeysAway is whether a request hands out keys whose other half is in the database (client API, POST /keys/upload,
+// PUT /sendToDevice): if that were lost, nobody could decrypt what is encrypted with them.
+func givesKeysAway(req *http.Request) bool {
+	path := req.URL.EscapedPath()
+	return req.Method == http.MethodPut && strings.Contains(path, "/sendToDevice/") ||
+		req.Method == http.MethodPost && strings.HasSuffix(path, "/keys/upload")
+}
+
+// alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out all
+// the same: the homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It looks if
+// an earlier request failed, and for the first one of each room, since that may be what an earlier run had sent when it
+// ended: a login's messages come one after the other. It is nil if the request has to be made.
 func (t *transport) alreadySent(req *http.Request, txnID string) *http.Response {
-	t.lock.Lock()
-	uncertain := t.uncertain[txnID]
-	t.lock.Unlock()
 	path := strings.Split(req.URL.EscapedPath(), "/")
-	if !uncertain || len(path) < 4 {
+	if txnID == "" || len(path) < 4 {
+		return nil
+	}
+	room := path[len(path)-4]
+	t.lock.Lock()
+	doubtful := t.uncertain[txnID] || !t.looked[room]
+	t.lock.Unlock()
+	if !doubtful {
 		return nil
 	}
 	search := req.Clone(req.Context())
@@ -116,6 +142,9 @@ func (t *transport) alreadySent(req *http.Request, txnID string) *http.Response 
 	if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&page) != nil {
 		return nil
 	}
+	t.lock.Lock()
+	t.looked[room] = true
+	t.lock.Unlock()
 	for _, evt := range page.Chunk {
 		if evt.Unsigned.TxnID == txnID && evt.ID != "" {
 			t.note(txnID, false)

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 )
 
-// recorder is a homeserver that answers all requests alike.
+// recorder is a homeserver that answers all requests alike. Searches of rooms do not count.
 type recorder struct {
 	paths  []string
 	status int
@@ -19,7 +20,9 @@ type recorder struct {
 }
 
 func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	r.paths = append(r.paths, req.URL.EscapedPath())
+	if req.Method != http.MethodGet {
+		r.paths = append(r.paths, req.URL.EscapedPath())
+	}
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -35,7 +38,7 @@ func mustPut(t *testing.T, next *recorder, try *attempt, path string) {
 	if try != nil {
 		req = req.WithContext(try.into(t.Context()))
 	}
-	resp, err := Transport(next).RoundTrip(req)
+	resp, err := Transport(next, nil).RoundTrip(req)
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -151,7 +154,7 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 	hs := &forgetful{silent: true}
-	transport := Transport(hs)
+	transport := Transport(hs, nil)
 	send := func() (string, error) {
 		try := newAttempt("login", "chat", "message", "1")
 		try.expect(parts("a"))
@@ -167,15 +170,52 @@ func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 		data, err := io.ReadAll(resp.Body)
 		return string(data), err
 	}
-	if _, err := send(); err == nil || hs.searches != 0 {
+	if _, err := send(); err == nil || hs.searches != 1 {
 		t.Fatalf("the first request: %v, %d searches", err, hs.searches)
 	}
 	hs.silent = false
 	got, err := send()
-	if want := `{"event_id":"$of-` + hs.sent[0] + `"}`; err != nil || got != want || len(hs.sent) != 1 || hs.searches != 1 {
+	want := `{"event_id":"$of-` + hs.sent[0] + `"}`
+	if err != nil || got != want || len(hs.sent) != 1 || hs.searches != 2 {
 		t.Errorf("the second request: %q (%v), sent %q, %d searches; want %q", got, err, hs.sent, hs.searches, want)
 	}
-	if _, err = send(); err != nil || hs.searches != 1 {
+	if _, err = send(); err != nil || hs.searches != 2 {
 		t.Errorf("the third request: %v, %d searches; the homeserver should be trusted again", err, hs.searches)
+	}
+	// A run that begins anew can't know what the one before it had sent to a room when it ended.
+	transport, hs.sent = Transport(hs, nil), hs.sent[:1]
+	if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
+		t.Errorf("after a restart: %q (%v), sent %q; want %q", got, err, hs.sent, want)
+	}
+}
+
+func TestTransportSettlesBeforeKeysAreGivenAway(t *testing.T) {
+	for _, test := range []struct {
+		method, path string
+		want         bool
+	}{
+		{http.MethodPut, "/_matrix/client/v3/sendToDevice/m.room.encrypted/x1", true},
+		{http.MethodPost, "/_matrix/client/v3/keys/upload", true},
+		{http.MethodPost, "/_matrix/client/v3/keys/query", false},
+		{http.MethodPut, room + "/send/m.room.encrypted/x1", false},
+	} {
+		for _, fault := range []error{nil, errors.New("disk full")} {
+			hs, settled := &recorder{status: 200}, 0
+			transport := Transport(hs, func(context.Context) error { settled++; return fault })
+			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://hs.localhost"+test.path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := transport.RoundTrip(req)
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if (settled == 1) != test.want {
+				t.Errorf("%s %s: settled %d times, want it: %t", test.method, test.path, settled, test.want)
+			}
+			if refused := test.want && fault != nil; refused != (err != nil) || refused != (len(hs.paths) == 0) {
+				t.Errorf("%s %s, settling fails with %v: %v, requests %q", test.method, test.path, fault, err, hs.paths)
+			}
+		}
 	}
 }

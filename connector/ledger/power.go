@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"maunium.net/go/mautrix/id"
+)
+
+// With SQLite most commits survive the end of the program, but not a power cut: what was written last may be missing
+// then. For messages that is no harm, since the network delivers again what it does not know as taken. Encryption needs
+// more: keys that were given away and whose other half is gone, or a place in a key's sequence that is used twice, make
+// messages that nobody can read.
+
+// settle returns when everything that the database holds survives a power cut.
+func (l *Ledger) settle(ctx context.Context) error {
+	if switchedOff() {
+		return nil
+	}
+	if err := l.ready(ctx); err != nil {
+		return err
+	}
+	if err := l.store.Settle(ctx, time.Now()); err != nil {
+		return err
+	}
+	Passing("keys.settled")
+	return nil
+}
+
+func (l *Ledger) ready(ctx context.Context) error {
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	return l.opened(ctx)
+}
+
+// rise notes that the program runs. If the note of an earlier run is still there, that run did not end in order.
+func (l *Ledger) rise(ctx context.Context) error {
+	fell, err := l.store.Rise(ctx)
+	if err != nil || !fell {
+		return err
+	}
+	l.log.Info().Msg("The bridge did not end in order the last time")
+	l.matrix.discardKeys(ctx)
+	return nil
+}
+
+// discardKeys drops the outgoing Megolm sessions: after a power cut their place may be an earlier one than that of the
+// last event that was encrypted with them, and clients take a place that is used twice for an attack.
+func (s librarySide) discardKeys(ctx context.Context) {
+	if s.mx.Crypto == nil {
+		return
+	}
+	bridge := s.l.bridge
+	portals, err := bridge.DB.Portal.GetAllWithMXID(ctx)
+	if err != nil {
+		s.l.log.Error().Err(err).Msg("Could not list the rooms whose keys are to be renewed")
+	}
+	var rooms []id.RoomID
+	for _, portal := range portals {
+		rooms = append(rooms, portal.MXID)
+	}
+	users, err := bridge.DB.UserLogin.GetAllUserIDsWithLogins(ctx)
+	if err != nil {
+		s.l.log.Error().Err(err).Msg("Could not list the users whose rooms' keys are to be renewed")
+	}
+	for _, mxid := range users {
+		if user, err := bridge.GetExistingUserByMXID(ctx, mxid); err == nil && user != nil && user.ManagementRoom != "" {
+			rooms = append(rooms, user.ManagementRoom)
+		}
+	}
+	for _, room := range rooms {
+		s.mx.Crypto.ResetSession(ctx, room)
+	}
+}
