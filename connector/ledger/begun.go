@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 )
 
 // Some steps leave half a thing behind if the process ends in their midst. They are noted before, and the note is taken
@@ -98,6 +99,14 @@ func (l *Ledger) end(ctx context.Context, step begunStep) error {
 	return nil
 }
 
+// noted is whether a step was begun, in whichever run, and not ended.
+func (l *Ledger) noted(step begunStep) bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	_, known := l.begun[step]
+	return known
+}
+
 // interrupted is whether an earlier run began a step and did not end it.
 func (l *Ledger) interrupted(step begunStep) bool {
 	if l == nil {
@@ -108,8 +117,9 @@ func (l *Ledger) interrupted(step begunStep) bool {
 	return l.begun[step]
 }
 
-// beforeRoom is called before an event is queued that may make a room. If an earlier run ended while it made this one,
-// what came after the room itself is done now: inviting its people.
+// beforeRoom is called before an event is queued that may make a room. If an earlier run ended while it made this one, or
+// this run could not bring that to its end because database or homeserver went away, what came after the room itself is
+// done now: storing it, learning that it is encrypted and who is in it, and inviting its people.
 func (l *Ledger) beforeRoom(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta) error {
 	if l == nil || !meta.CreatePortal {
 		return nil
@@ -126,8 +136,14 @@ func (l *Ledger) beforeRoom(ctx context.Context, login *bridgev2.UserLogin, meta
 		Passing("room.noted")
 		return nil
 	}
-	if !l.interrupted(step) {
+	if !l.noted(step) {
 		return nil
+	}
+	if err = portal.Save(ctx); err != nil {
+		return awayError{fmt.Errorf("store room %s of portal %q: %w", portal.MXID, portal.ID, err)}
+	}
+	if err = l.matrix.learn(ctx, portal.MXID); err != nil {
+		return awayError{err}
 	}
 	resync := simplevent.EventMeta{Type: bridgev2.RemoteEventChatResync, PortalKey: meta.PortalKey}
 	return handle(ctx, login, resync, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
@@ -204,10 +220,8 @@ func (s librarySide) adopt(ctx context.Context, l *Ledger, missing []*bridgev2.P
 			continue
 		}
 		portal := missing[i]
-		// What the homeserver told of the room may have been lost with the process. Without it a message would be sent
-		// in the clear, or its key to nobody.
-		if _, err := s.mx.Bot.State(ctx, room); err != nil {
-			return fmt.Errorf("read the state of room %s: %w", room, err)
+		if err := s.learn(ctx, room); err != nil {
+			return err
 		}
 		if err := portal.UpdateMatrixRoomID(l.ctx, room, bridgev2.UpdateMatrixRoomIDParams{FailIfMXIDSet: true}); err != nil {
 			return fmt.Errorf("store room %s of portal %q: %w", room, portal.ID, err)
@@ -216,6 +230,18 @@ func (s librarySide) adopt(ctx context.Context, l *Ledger, missing []*bridgev2.P
 		if missing = slices.Delete(missing, i, i+1); len(missing) == 0 {
 			return nil
 		}
+	}
+	return nil
+}
+
+// learn asks the homeserver for the state of a room: what it told while the room was made may have been lost with the
+// process, or for want of a database. Without it a message would be sent in the clear, or its key to nobody.
+func (s librarySide) learn(ctx context.Context, room id.RoomID) error {
+	if _, err := s.mx.Bot.State(ctx, room); err != nil {
+		return fmt.Errorf("read the state of room %s: %w", room, err)
+	}
+	if s.mx.Crypto != nil {
+		s.mx.Crypto.ResetSession(ctx, room) // its key may have been given to too few
 	}
 	return nil
 }

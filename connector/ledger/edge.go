@@ -45,7 +45,7 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	mx.Config.Matrix.MessageErrorNotices = mx.Config.Matrix.MessageErrorNotices && switchedOff()
 	l.matrix = side
 	bridge.Matrix = edge{mx, l}
-	mx.AS.HTTPClient.Transport = Transport(mx.AS.HTTPClient.Transport, l.settle)
+	mx.AS.HTTPClient.Transport = Transport(mx.AS.HTTPClient.Transport, Guards{Settle: l.settle, Learn: side.learn})
 	if !switchedOff() {
 		side.takeTransactions()
 	}
@@ -92,6 +92,8 @@ type matrixSide interface {
 	showStatus(context.Context, *bridgev2.MessageStatus, *bridgev2.MessageStatusEventInfo)
 	// discardKeys has what is encrypted from now on encrypted with new keys.
 	discardKeys(context.Context)
+	// learn brings what is known of a room's state up to date.
+	learn(context.Context, id.RoomID) error
 	// adoptRooms gives rooms that an earlier run had made when it ended to the portals that they were made for.
 	adoptRooms(context.Context, *Ledger)
 	// askAgain has the homeserver deliver now what it holds back because the bridge was away.
@@ -284,12 +286,13 @@ func (s plainSide) remember(context.Context, *event.Event)                 {}
 func (s plainSide) ours(sender id.UserID, _ int64, _ json.RawMessage) bool {
 	return s.l.bridge.IsGhostMXID(sender)
 }
-func (s plainSide) decrypts() bool                      { return false }
-func (s plainSide) noticesOn() bool                     { return true }
-func (s plainSide) askAgain(context.Context)            {}
-func (s plainSide) serve()                              {}
-func (s plainSide) discardKeys(context.Context)         {}
-func (s plainSide) adoptRooms(context.Context, *Ledger) {}
+func (s plainSide) decrypts() bool                         { return false }
+func (s plainSide) noticesOn() bool                        { return true }
+func (s plainSide) askAgain(context.Context)               {}
+func (s plainSide) serve()                                 {}
+func (s plainSide) discardKeys(context.Context)            {}
+func (s plainSide) learn(context.Context, id.RoomID) error { return nil }
+func (s plainSide) adoptRooms(context.Context, *Ledger)    {}
 
 func (s plainSide) showStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
 	s.l.bridge.Matrix.(plainEdge).MatrixConnector.SendMessageStatus(ctx, status, info)

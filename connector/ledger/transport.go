@@ -4,31 +4,47 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+
+	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 )
 
 // Transport wraps the HTTP transport by which the bridge talks to its homeserver; nil wraps http.DefaultTransport. While
 // Deliver hands an event over, it replaces the random transaction ids of what the event sends by ones made from the
 // event (client API, "Transaction identifiers": the homeserver answers a repeat with the first event's id), and notes
-// for Deliver whether the homeserver was there. Requests that give encryption keys away wait until settle, if there is
-// one, says that what the database holds survives a power cut. All other requests pass untouched.
-func Transport(next http.RoundTripper, settle func(context.Context) error) http.RoundTripper {
+// for Deliver whether the homeserver was there. All other requests pass untouched, if the guards let them.
+func Transport(next http.RoundTripper, guards Guards) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
 	}
-	return &transport{next: next, settle: settle, uncertain: make(map[string]bool), looked: make(map[string]bool)}
+	return &transport{
+		next: next, guards: guards, uncertain: make(map[string]bool), looked: make(map[string]bool), plain: make(map[string]bool),
+	}
+}
+
+// Guards are asked before requests that would do harm if the database did not hold what it should. Each may be nil.
+type Guards struct {
+	// Settle makes what the database holds survive a power cut; it is called before keys are given away.
+	Settle func(context.Context) error
+	// Learn is called when a message was about to go into an encrypted room in the clear, which is then refused: the
+	// bridge does not know the room's state.
+	Learn func(context.Context, id.RoomID) error
 }
 
 type transport struct {
 	next   http.RoundTripper
-	settle func(context.Context) error
+	guards Guards
 
 	lock sync.Mutex
+	// plain are the rooms of which the homeserver has said that they are not encrypted. Who encrypts one later tells us.
+	plain map[string]bool
 	// looked are the rooms in which this run has looked for what an earlier one may have sent, see alreadySent.
 	looked map[string]bool
 	// uncertain are transaction ids of ours whose request failed, so that nobody knows whether it was carried out. The
@@ -38,13 +54,11 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if t.settle != nil && givesKeysAway(req) {
-		if err := t.settle(req.Context()); err != nil {
-			if req.Body != nil {
-				_ = req.Body.Close()
-			}
-			return nil, fmt.Errorf("keep keys before they are given away: %w", err)
+	if err := t.guard(req); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
 		}
+		return nil, err
 	}
 	try := attemptIn(req.Context())
 	if try == nil {
@@ -65,6 +79,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	Passing("matrix.sending")
 	resp, err := t.next.RoundTrip(req)
 	Passing("matrix.sent")
+	if strings.HasSuffix(req.URL.Path, "/createRoom") {
+		Passing("room.made")
+	}
 	t.note(ours, err != nil || resp.StatusCode >= http.StatusInternalServerError)
 	switch {
 	case err != nil:
@@ -88,6 +105,63 @@ func (t *transport) note(txnID string, uncertain bool) {
 
 // recentEvents is how far back a room is searched for an event that may have been sent.
 const recentEvents = "100"
+
+// guard lets a request pass, or says why not.
+func (t *transport) guard(req *http.Request) error {
+	if t.guards.Settle != nil && givesKeysAway(req) {
+		if err := t.guards.Settle(req.Context()); err != nil {
+			return fmt.Errorf("keep keys before they are given away: %w", err)
+		}
+	}
+	kind, _, ok := txnIDOf(req.URL, req.Method)
+	if !ok || kind != event.EventMessage.Type || t.guards.Learn == nil {
+		return nil
+	}
+	path := strings.Split(req.URL.EscapedPath(), "/")
+	room, err := url.PathUnescape(path[len(path)-4])
+	if err != nil {
+		return nil
+	}
+	t.lock.Lock()
+	plain := t.plain[room]
+	t.lock.Unlock()
+	if plain {
+		return nil
+	}
+	resp, err := t.ask(req, nil, append(path[:len(path)-3], "state", event.StateEncryption.Type)...)
+	if err != nil {
+		return fmt.Errorf("ask whether room %s is encrypted: %w", room, err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode == http.StatusOK {
+		return errors.Join(fmt.Errorf("room %s is encrypted, and the bridge did not know", room), t.guards.Learn(req.Context(), id.RoomID(room)))
+	}
+	if resp.StatusCode == http.StatusNotFound {
+		t.lock.Lock()
+		defer t.lock.Unlock()
+		t.plain[room] = true
+	}
+	return nil
+}
+
+// ask reads something as the one who sends a request.
+func (t *transport) ask(req *http.Request, query url.Values, path ...string) (*http.Response, error) {
+	ask := req.Clone(req.Context())
+	ask.Method, ask.Body, ask.ContentLength, ask.GetBody = http.MethodGet, nil, 0, nil
+	ask.URL.RawPath = strings.Join(path, "/")
+	var err error
+	if ask.URL.Path, err = url.PathUnescape(ask.URL.RawPath); err != nil {
+		return nil, fmt.Errorf("path of a request: %w", err)
+	}
+	if query == nil {
+		query = url.Values{}
+	}
+	if user := req.URL.Query().Get("user_id"); user != "" {
+		query.Set("user_id", user)
+	}
+	ask.URL.RawQuery = query.Encode()
+	return t.next.RoundTrip(ask)
+}
 
 // givesKeysAway is whether a request hands out keys whose other half is in the database (client API, POST /keys/upload,
 // PUT /sendToDevice): if that were lost, nobody could decrypt what is encrypted with them.
@@ -113,20 +187,7 @@ func (t *transport) alreadySent(req *http.Request, txnID string) *http.Response 
 	if !doubtful {
 		return nil
 	}
-	search := req.Clone(req.Context())
-	search.Method, search.Body, search.ContentLength, search.GetBody = http.MethodGet, nil, 0, nil
-	search.URL.RawPath = strings.Join(path[:len(path)-3], "/") + "/messages"
-	plain, err := url.PathUnescape(search.URL.RawPath)
-	if err != nil {
-		return nil
-	}
-	search.URL.Path = plain
-	query := url.Values{"dir": {"b"}, "limit": {recentEvents}}
-	if user := req.URL.Query().Get("user_id"); user != "" {
-		query.Set("user_id", user)
-	}
-	search.URL.RawQuery = query.Encode()
-	resp, err := t.next.RoundTrip(search)
+	resp, err := t.ask(req, url.Values{"dir": {"b"}, "limit": {recentEvents}}, append(path[:len(path)-3], "messages")...)
 	if err != nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/id"
 )
 
 // recorder is a homeserver that answers all requests alike. Searches of rooms do not count.
@@ -38,7 +39,7 @@ func mustPut(t *testing.T, next *recorder, try *attempt, path string) {
 	if try != nil {
 		req = req.WithContext(try.into(t.Context()))
 	}
-	resp, err := Transport(next, nil).RoundTrip(req)
+	resp, err := Transport(next, Guards{}).RoundTrip(req)
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -154,7 +155,7 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 	hs := &forgetful{silent: true}
-	transport := Transport(hs, nil)
+	transport := Transport(hs, Guards{})
 	send := func() (string, error) {
 		try := newAttempt("login", "chat", "message", "1")
 		try.expect(parts("a"))
@@ -183,7 +184,7 @@ func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 		t.Errorf("the third request: %v, %d searches; the homeserver should be trusted again", err, hs.searches)
 	}
 	// A run that begins anew can't know what the one before it had sent to a room when it ended.
-	transport, hs.sent = Transport(hs, nil), hs.sent[:1]
+	transport, hs.sent = Transport(hs, Guards{}), hs.sent[:1]
 	if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
 		t.Errorf("after a restart: %q (%v), sent %q; want %q", got, err, hs.sent, want)
 	}
@@ -201,7 +202,7 @@ func TestTransportSettlesBeforeKeysAreGivenAway(t *testing.T) {
 	} {
 		for _, fault := range []error{nil, errors.New("disk full")} {
 			hs, settled := &recorder{status: 200}, 0
-			transport := Transport(hs, func(context.Context) error { settled++; return fault })
+			transport := Transport(hs, Guards{Settle: func(context.Context) error { settled++; return fault }})
 			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://hs.localhost"+test.path, strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
@@ -218,4 +219,57 @@ func TestTransportSettlesBeforeKeysAreGivenAway(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTransportKeepsClearTextOutOfEncryptedRooms(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		status   int // of the question whether the room is encrypted
+		kind     string
+		want     int // requests that were let through, of two
+		learn    int
+		question int
+	}{
+		{"encrypted room", 200, "m.room.message", 0, 2, 2},
+		{"plain room", 404, "m.room.message", 2, 0, 1},
+		{"homeserver won't say", 403, "m.room.message", 2, 0, 2},
+		{"encrypted message", 200, "m.room.encrypted", 2, 0, 0},
+		{"reaction", 200, "m.reaction", 2, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			hs := &recorder{status: test.status}
+			var learnt, asked int
+			transport := Transport(counting{hs, &asked}, Guards{Learn: func(_ context.Context, room id.RoomID) error {
+				if learnt++; room != "!a/b:hs.localhost" {
+					t.Errorf("learn of %q", room)
+				}
+				return nil
+			}})
+			for range 2 {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://hs.localhost"+room+"/send/"+test.kind+"/x1?user_id=%40ghost", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp, err := transport.RoundTrip(req); err == nil {
+					_ = resp.Body.Close()
+				}
+			}
+			if len(hs.paths) != test.want || learnt != test.learn || asked != test.question {
+				t.Errorf("%d sent, %d learnt, %d asked; want %d, %d, %d", len(hs.paths), learnt, asked, test.want, test.learn, test.question)
+			}
+		})
+	}
+}
+
+// counting counts the questions about encryption.
+type counting struct {
+	http.RoundTripper
+	asked *int
+}
+
+func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.EscapedPath(), room+"/state/m.room.encryption") {
+		*c.asked++
+	}
+	return c.RoundTripper.RoundTrip(req)
 }

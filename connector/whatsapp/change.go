@@ -90,7 +90,7 @@ func (c *Client) ignored(evt *events.Message, err error, what string) bool {
 func (c *Client) deliverChange(evt *events.Message, kind bridgev2.RemoteEventType, chat, author types.JID, build func(simplevent.EventMeta) bridgev2.RemoteEvent) bool {
 	c.order.Lock()
 	defer c.order.Unlock()
-	err := ledger.Deliver(c.ctx, c.login, simplevent.EventMeta{
+	err := ledger.DeliverOnce(c.ctx, c.login, author.String()+" "+evt.Info.ID, simplevent.EventMeta{
 		Type:      kind,
 		PortalKey: c.portalKey(chat),
 		Sender:    c.as(author),
