@@ -76,9 +76,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp := t.alreadySent(req, ours); resp != nil {
 		return resp, nil
 	}
-	Passing("matrix.sending")
+	if ours != "" {
+		Passing("matrix.sending")
+	}
 	resp, err := t.next.RoundTrip(req)
-	Passing("matrix.sent")
+	if ours != "" {
+		Passing("matrix.sent")
+	}
 	if strings.HasSuffix(req.URL.Path, "/createRoom") {
 		Passing("room.made")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -32,11 +33,13 @@ func bench(ctx context.Context, opts options, texts, turns int) error {
 	}
 	defer stack.Stop()
 	t := &torture{opts: opts, setting: setting, stack: stack}
-	if t.traffic, err = newTraffic(ctx, stack, opts.seed); err != nil {
+	if t.networks, err = chosen(cmp.Or(opts.networks, "whatsapp")); err != nil {
 		return err
 	}
-	defer t.traffic.close()
-	t.traffic.user.Patience = 5 * time.Minute
+	if t.accounts, err = newAccounts(ctx, stack, t.networks, 1, 4); err != nil {
+		return err
+	}
+	defer t.accounts[0].user.Close()
 	best := map[string][2]time.Duration{}
 	for turn := range turns {
 		for _, ledger := range []string{"off", "on"} {
@@ -68,11 +71,9 @@ func rate(texts int, took time.Duration) float64 { return float64(texts) / took.
 
 // bursts writes as fast as it goes, over all chats, first in, then out, and measures until the last text has arrived.
 func (t *torture) bursts(ctx context.Context, texts int) (in, out time.Duration, err error) {
-	chats := t.traffic.chats
-	for _, c := range chats {
-		if err = t.traffic.findRoom(c); err != nil {
-			return 0, 0, err
-		}
+	var chats []*chat
+	for _, a := range t.accounts {
+		chats = append(chats, a.writable()...)
 	}
 	measure := func(write func(*chat) error) (time.Duration, error) {
 		began := time.Now()
@@ -81,19 +82,16 @@ func (t *torture) bursts(ctx context.Context, texts int) (in, out time.Duration,
 				return 0, err
 			}
 		}
-		for t.judge(ctx).missing() > 0 {
+		for t.judge(ctx, false).missing() > 0 {
 			if err := pause(ctx, 20*time.Millisecond); err != nil {
 				return 0, err
 			}
 		}
 		return time.Since(began), nil
 	}
-	if in, err = measure(func(c *chat) error { return t.traffic.receive(ctx, c) }); err != nil {
+	if in, err = measure(func(c *chat) error { return c.hears(ctx, c.newText("in")) }); err != nil {
 		return 0, 0, err
 	}
-	out, err = measure(func(c *chat) error { t.traffic.send(ctx, c); return nil })
+	out, err = measure(func(c *chat) error { c.writes(ctx, write, nil); return nil })
 	return in, out, err
 }
-
-// missing is how much has not arrived yet.
-func (v *verdict) missing() int { return v.in.lost + v.out.lost }

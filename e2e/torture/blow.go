@@ -5,14 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	_ "github.com/lib/pq" // to lock the bridge out of its database
-
-	"crosschat/simulator/control"
 )
 
 // blow is something that goes wrong in the midst of traffic, and is over when strike returns.
@@ -21,17 +18,15 @@ type blow struct {
 	strike func(context.Context, *torture) error
 }
 
-// steps are the places at which a build with hooks can end itself, in the order of a message's way.
-var steps = []string{
-	"transaction.received", "transaction.stored", "transaction.answered", "room.feeding", "network.sending", "network.sent",
-	"room.handled", "outcome.stored",
-	"message.received", "room.noted", "message.converted", "matrix.sending", "matrix.sent", "message.handled", "message.stored",
-	"event.received", "event.handled",
-}
+// steps are the places at which a build with hooks can end itself.
+var steps = slices.Concat(stepsOut, stepsIn, []string{"event.received", "event.handled", "keys.settled"}, stepsRoom)
 
 // makePlan chooses the blows of a run. The seed decides all of it.
 func (t *torture) makePlan() ([]blow, error) {
-	kinds := []string{"kill", "stop", "homeserver", "network", "duplicates"}
+	kinds := []string{"kill", "stop", "homeserver"}
+	for _, n := range t.networks {
+		kinds = append(kinds, "away:"+n.name, "twice:"+n.name, "late:"+n.name)
+	}
 	if t.setting.Database == "postgres" {
 		kinds = append(kinds, "database")
 	} else if t.disk != nil {
@@ -70,45 +65,61 @@ func (t *torture) makePlan() ([]blow, error) {
 
 func (t *torture) makeBlows(names []string) []blow {
 	blows := make([]blow, len(names))
+	longest := 2500 * time.Millisecond
+	if t.opts.short {
+		longest = 1200 * time.Millisecond
+	}
 	for i, name := range names {
-		after := 100*time.Millisecond + time.Duration(t.random.Int64N(int64(2500*time.Millisecond)))
-		away := 3*time.Second + time.Duration(t.random.Int64N(int64(4*time.Second)))
-		nth := 1 + t.random.IntN(12)
-		step, isStep := strings.CutPrefix(name, "step:")
-		if isStep {
-			blows[i] = blow{fmt.Sprintf("%s at pass %d", name, nth), func(ctx context.Context, t *torture) error { return t.killAt(ctx, step, nth) }}
+		after := 100*time.Millisecond + time.Duration(t.random.Int64N(int64(longest)))
+		away := 2*time.Second + time.Duration(t.random.Int64N(int64(2*longest)))
+		nth := 1 + t.random.IntN(8)
+		kind, rest, _ := strings.Cut(name, ":")
+		if kind == "step" {
+			if strings.HasPrefix(rest, "room.") && rest != "room.feeding" && rest != "room.handled" {
+				nth = 1
+			}
+			blows[i] = blow{fmt.Sprintf("%s at pass %d", name, nth), func(ctx context.Context, t *torture) error { return t.killAt(ctx, rest, nth) }}
 			continue
 		}
 		blows[i] = blow{fmt.Sprintf("%s after %s", name, after.Round(time.Millisecond)), func(ctx context.Context, t *torture) error {
 			if err := pause(ctx, after); err != nil {
 				return err
 			}
-			return strikes[name](ctx, t, away)
+			return strikes[kind](ctx, t, away, rest)
 		}}
 	}
 	return blows
 }
 
-// strikes are the kinds of blow; away is how long something is missing.
-var strikes = map[string]func(ctx context.Context, t *torture, away time.Duration) error{
-	"kill": func(ctx context.Context, t *torture, _ time.Duration) error {
-		t.stack.Bridge.Kill()
+// strikes are the kinds of blow; away is how long something is missing, name the network that is meant.
+var strikes = map[string]func(ctx context.Context, t *torture, away time.Duration, name string) error{
+	"kill": func(ctx context.Context, t *torture, _ time.Duration, _ string) error {
+		t.kill()
 		return t.start(ctx)
 	},
-	"stop": func(ctx context.Context, t *torture, _ time.Duration) error {
+	"stop": func(ctx context.Context, t *torture, _ time.Duration, _ string) error {
 		return t.stack.Bridge.Restart(ctx)
 	},
-	"homeserver": func(ctx context.Context, t *torture, away time.Duration) error {
+	"homeserver": func(ctx context.Context, t *torture, away time.Duration, _ string) error {
 		if err := t.stack.Homeserver.Stop(); err != nil {
 			return err
 		}
 		return errors.Join(pause(ctx, away), t.stack.Homeserver.Start(ctx))
 	},
-	"network":    cutNetwork,
-	"database":   lockDatabase,
-	"disk":       func(ctx context.Context, t *torture, away time.Duration) error { return t.disk.full(ctx, away) },
-	"power":      cutPower,
-	"duplicates": duplicate,
+	"away": cutNetwork,
+	"twice": func(ctx context.Context, t *torture, away time.Duration, name string) error {
+		return t.disorder(ctx, away, name, false)
+	},
+	"late": func(ctx context.Context, t *torture, away time.Duration, name string) error {
+		return t.disorder(ctx, away, name, true)
+	},
+	"database": func(ctx context.Context, t *torture, away time.Duration, _ string) error {
+		return lockDatabase(ctx, t, away)
+	},
+	"disk": func(ctx context.Context, t *torture, away time.Duration, _ string) error {
+		return t.disk.full(ctx, away)
+	},
+	"power": func(ctx context.Context, t *torture, _ time.Duration, _ string) error { return cutPower(ctx, t) },
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -125,46 +136,77 @@ func (t *torture) start(ctx context.Context) error {
 	return t.stack.Bridge.Start(ctx)
 }
 
-// killAt restarts the bridge as one that ends itself at a step, and, when it has, starts it as usual.
+func (t *torture) kill() {
+	t.stack.Bridge.Kill()
+	t.killed++
+}
+
+// killAt restarts the bridge as one that ends itself at a step, and, when it has, starts it as usual. Somebody new writes,
+// so that a room is being made.
 func (t *torture) killAt(ctx context.Context, step string, nth int) error {
-	if err := t.stack.Bridge.Stop(); err != nil {
+	if err := t.startToEndAt(ctx, step, nth); err != nil {
 		return err
 	}
-	if err := os.Setenv("CROSSCHAT_KILL_AT", fmt.Sprintf("%s:%d", step, nth)); err != nil {
-		return err
-	}
-	err := t.start(ctx)
-	if unset := os.Unsetenv("CROSSCHAT_KILL_AT"); unset != nil {
-		return unset
-	}
-	if err == nil { // else it has ended before it was ready
-		select {
-		case <-t.stack.Bridge.Done():
-		case <-time.After(8 * time.Second): // the traffic does not go there often enough
-			t.stack.Bridge.Kill()
-		case <-ctx.Done():
-			return ctx.Err()
+	if strings.HasPrefix(step, "room.") {
+		if err := t.newChat(ctx); err != nil {
+			return err
 		}
+	}
+	select {
+	case <-t.stack.Bridge.Done():
+		t.killed++
+	case <-time.After(8 * time.Second): // the traffic does not go there often enough
+		t.kill()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	return t.start(ctx)
 }
 
-func cutNetwork(ctx context.Context, t *torture, away time.Duration) error {
-	shut, err := t.stack.Simulator.AddFault(ctx, network, control.Fault{Kind: "http_status", Times: -1})
-	if err != nil {
-		return err
-	}
-	_, err = t.stack.Simulator.AddFault(ctx, network, control.Fault{Kind: "close", Person: t.traffic.me.ID})
-	return errors.Join(err, pause(ctx, away), t.stack.Simulator.RemoveFault(ctx, network, shut.ID))
+// on lists the accounts on a network.
+func (t *torture) on(name string) []*account {
+	return slices.DeleteFunc(slices.Clone(t.accounts), func(a *account) bool { return a.name != name })
 }
 
-// duplicate has the network deliver messages twice, and others late, so that they come out of order.
-func duplicate(ctx context.Context, t *torture, away time.Duration) error {
-	fault, err := t.stack.Simulator.AddFault(ctx, network, control.Fault{Kind: "duplicate", Person: t.traffic.me.ID, Stanza: "message", Times: 20})
+// cutNetwork shuts a network to everybody for a while.
+func cutNetwork(ctx context.Context, t *torture, away time.Duration, name string) error {
+	accounts := t.on(name)
+	shut, err := t.stack.Simulator.AddFault(ctx, name, accounts[0].shut)
 	if err != nil {
 		return err
 	}
-	return errors.Join(pause(ctx, away/2), t.stack.Simulator.RemoveFault(ctx, network, fault.ID))
+	for _, a := range accounts {
+		end := a.end
+		end.Person = a.me.ID
+		_, one := t.stack.Simulator.AddFault(ctx, name, end)
+		err = errors.Join(err, one)
+	}
+	return errors.Join(err, pause(ctx, away), t.stack.Simulator.RemoveFault(ctx, name, shut.ID))
+}
+
+// disorder has a network deliver things twice, or some later than what comes behind them.
+func (t *torture) disorder(ctx context.Context, away time.Duration, name string, late bool) error {
+	for _, a := range t.on(name) {
+		fault := a.network.twice
+		if late {
+			fault = a.network.late
+			a.lock.Lock()
+			a.late = true
+			a.lock.Unlock()
+		}
+		fault.Person = a.me.ID
+		made, err := t.stack.Simulator.AddFault(ctx, name, fault)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			_ = t.stack.Simulator.RemoveFault(ctx, name, made.ID) // it may have struck as often as it was to
+			a.lock.Lock()
+			defer a.lock.Unlock()
+			a.late = false
+		}()
+	}
+	return pause(ctx, away)
 }
 
 // lockDatabase ends the bridge's connections to PostgreSQL and lets it make no new ones.

@@ -1,14 +1,16 @@
 // Command torture looks for messages that are lost, doubled, out of order or changed, whatever goes wrong: it drives the
-// real bridge between a real homeserver and the simulated network with random traffic in both directions over many
-// chats, and meanwhile kills the bridge (at random moments, or at named steps of a message's way, which only builds with
-// the tag crosschat_testhooks have), takes homeserver, network or database away, or fills the disk. Then it waits until
-// all is quiet and compares what either side accepted with what the other one shows.
+// real bridge between a real homeserver and the simulated networks with random traffic in both directions over many
+// chats (texts, files, edits, reactions, deletions). Meanwhile it kills the bridge (at random moments, or at named steps of
+// a message's way, which only builds with the tag crosschat_testhooks have), takes homeserver, a network or the database
+// away, fills the disk, cuts the power, and has networks deliver things twice and in another order. Then it waits until all
+// is quiet and compares what either side accepted with what the other one shows.
 //
 //	go run -tags goolm ./e2e/torture -short
 //	go run -tags goolm ./e2e/torture -seed 7 -kills 200
 //
-// The same seed makes the same plan of blows and texts; when they strike depends on the machine, too. It ends with status
-// 1 if a promise of docs/reliability.md was broken, and with 2 if it could not run.
+// The same seed makes the same plan of blows, and each writer choose the same things to do; how many of them fit in a round,
+// and what a blow strikes, depends on the machine, too. It ends with status 1 if a promise of docs/reliability.md was
+// broken, and with 2 if it could not run.
 package main
 
 import (
@@ -35,8 +37,11 @@ type options struct {
 	database   string
 	encryption string
 	blows      string
+	networks   string
+	users      int
 	keep       string
 	fresh      bool
+	everyStep  bool
 	bench      int
 }
 
@@ -49,8 +54,11 @@ func main() {
 	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
 	flag.StringVar(&opts.encryption, "encryption", "", "appservice, sync or off; by default what the homeserver can do")
 	flag.StringVar(&opts.blows, "blows", "", "only these kinds of blow, separated by commas; steps are step:<name>")
+	flag.StringVar(&opts.networks, "networks", "", "only these networks, separated by commas")
+	flag.IntVar(&opts.users, "users", 2, "how many Matrix users, each with an account on each network")
 	flag.StringVar(&opts.keep, "keep", "", "keep all files in this folder")
 	flag.BoolVar(&opts.fresh, "fresh", true, "begin a new chat in each round, so that rooms are made under blows, too")
+	flag.BoolVar(&opts.everyStep, "steps", false, "instead, do each thing once for each step of its way, and kill the bridge there")
 	flag.IntVar(&opts.bench, "bench", 0, "instead, measure bursts of so many texts with the ledger and without it")
 	flag.Parse()
 	os.Exit(run(opts))
@@ -74,11 +82,12 @@ func run(opts options) int {
 	}
 	defer t.close()
 	began := time.Now()
-	if err = t.rounds(ctx); err == nil {
+	if opts.everyStep {
+		err = t.everyStep(ctx)
+	} else if err = t.rounds(ctx); err == nil {
 		err = t.quiet(ctx)
 	}
-	v := t.judge(ctx)
-	v.overrun = t.overrun()
+	v := t.judge(ctx, true)
 	fmt.Println(v.table(t, time.Since(began)))
 	switch {
 	case err != nil:
@@ -104,14 +113,19 @@ type torture struct {
 	plan      []blow
 	stack     *lab.Stack
 	disk      *smallDisk
-	traffic   *traffic
+	networks  []network
+	accounts  []*account
 	struck    map[string]int
+	killed    int // how often the bridge was ended by SIGKILL
 }
 
 func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
 	t := &torture{opts: opts, random: rand.New(rand.NewPCG(opts.seed, 0)), struck: make(map[string]int)}
 	t.setting, err = settingOf(opts)
 	if err != nil {
+		return nil, err
+	}
+	if t.networks, err = chosen(opts.networks); err != nil {
 		return nil, err
 	}
 	if t.dir, err = os.MkdirTemp(opts.keep, "crosschat-torture-"); err != nil {
@@ -149,7 +163,7 @@ func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
 			return nil, err
 		}
 	}
-	t.traffic, err = newTraffic(ctx, t.stack, opts.seed)
+	t.accounts, err = newAccounts(ctx, t.stack, t.networks, opts.users, 2)
 	return t, err
 }
 
@@ -175,8 +189,12 @@ func settingOf(opts options) (lab.Setting, error) {
 }
 
 func (t *torture) close() {
-	if t.traffic != nil {
-		t.traffic.close()
+	closed := make(map[*lab.User]bool)
+	for _, a := range t.accounts {
+		if !closed[a.user] {
+			closed[a.user] = true
+			a.user.Close()
+		}
 	}
 	if err := t.stack.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -196,22 +214,24 @@ func (t *torture) rounds(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		burst := t.begin(ctx, i+1)
+		var err error
 		if t.opts.fresh && i%2 == 0 {
-			if err := t.traffic.newChat(ctx); err != nil {
-				return err
-			}
+			err = t.newChat(ctx)
 		}
-		t.traffic.round = i + 1
-		burst := t.traffic.begin(ctx)
-		err := b.strike(ctx, t)
-		burst.end()
-		err = errors.Join(err, burst.err)
+		err = errors.Join(err, b.strike(ctx, t))
+		err = errors.Join(err, burst.end())
 		if err != nil {
 			return fmt.Errorf("round %d, %s: %w", i+1, b.name, err)
 		}
 		t.struck[strings.Split(b.name, " ")[0]]++
-		in, out := t.traffic.counts()
+		in, out := t.counts()
 		fmt.Printf("round %d/%d: %s; %d in, %d out so far\n", i+1, len(t.plan), b.name, in, out)
 	}
 	return nil
+}
+
+// newChat begins one with somebody's next contact.
+func (t *torture) newChat(ctx context.Context) error {
+	return t.accounts[t.random.IntN(len(t.accounts))].newChat(ctx)
 }

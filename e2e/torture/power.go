@@ -8,7 +8,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // A power cut loses what was written but not yet synced. SQLite's write-ahead log (sqlite.org/fileformat2.html#walformat)
@@ -43,8 +42,8 @@ func readWAL(data []byte) (wal, error) {
 
 // cutPower kills the bridge and destroys a random part of what a power cut may destroy: a tail of the frames behind the
 // last synced one.
-func cutPower(ctx context.Context, t *torture, _ time.Duration) error {
-	t.stack.Bridge.Kill()
+func cutPower(ctx context.Context, t *torture) error {
+	t.kill()
 	path := t.stack.Bridge.SQLitePath() + "-wal"
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
@@ -17,217 +19,255 @@ import (
 )
 
 const (
-	network = "whatsapp"
-	// pace is the mean pause between two texts of a direction.
-	pace = 150 * time.Millisecond
+	// pace is the mean pause between two things that are done, by all writers together. A homeserver on a small machine
+	// bears some 20 events a second.
+	pace = 70 * time.Millisecond
+	// answerLimit is how long a writer waits for the homeserver.
+	answerLimit = 20 * time.Second
+	// reach is how far back a message may be that is changed.
+	reach = 8
 )
 
-// traffic is what a user and their contacts write to each other. A text names its chat, direction and number.
-type traffic struct {
-	stack *lab.Stack
-	user  *lab.User
-	me    control.Person
-	seed  uint64
+var emoji = []string{"👍", "😂", "🎉", "🙏"}
 
-	lock  sync.Mutex
-	chats []*chat
-	round int
+// act is one thing that a writer does.
+type act int
+
+const (
+	write act = iota
+	sendFile
+	edit
+	react
+	remove
+)
+
+func (a act) String() string {
+	return [...]string{"text", "file", "edit", "reaction", "deletion"}[a]
 }
 
-// chat is a conversation with one contact.
-type chat struct {
-	with  control.Person
-	ghost id.UserID
-	room  *lab.Room // nil until it is made
-
-	in, out []string        // accepted, in order
-	maybe   map[string]bool // of out, those of which the homeserver's answer never came
-	events  map[id.EventID]string
+// choose what to do: mostly to write.
+func choose(random *rand.Rand) act {
+	switch n := random.IntN(100); {
+	case n < 66:
+		return write
+	case n < 74:
+		return sendFile
+	case n < 84:
+		return edit
+	case n < 93:
+		return react
+	default:
+		return remove
+	}
 }
 
-func newTraffic(ctx context.Context, stack *lab.Stack, seed uint64) (*traffic, error) {
-	t := &traffic{stack: stack, seed: seed}
+// target is one of the last messages of a list to which something can be done, nil if there is none. The account's lock is
+// held.
+func target(list []*said, what act, random *rand.Rand) *said {
+	last := list[max(0, len(list)-reach):]
+	fit := slices.DeleteFunc(slices.Clone(last), func(s *said) bool {
+		return s.id == "" || s.doubtful || s.deleted || what == edit && (s.file != nil || s.edited != "") || what == react && s.reaction != ""
+	})
+	if len(fit) == 0 {
+		return nil
+	}
+	return fit[random.IntN(len(fit))]
+}
+
+func newFile(random *rand.Rand) []byte {
+	data := make([]byte, 200+random.IntN(20_000))
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	return data
+}
+
+// fileName is the name of a file that stands for a text.
+func fileName(text string) string { return strings.ReplaceAll(text, " ", "-") + ".bin" }
+
+// contactActs has the contact do something; what is done to a message becomes writing if there is none that fits. Errors
+// are the simulator's, which must not fail.
+func (c *chat) contactActs(ctx context.Context, what act, random *rand.Rand) error {
+	if what == write || what == sendFile {
+		if what == sendFile {
+			return c.sends(ctx, c.newText("in"), newFile(random))
+		}
+		return c.hears(ctx, c.newText("in"))
+	}
+	c.lock.Lock()
+	s := target(c.in, what, random)
+	c.lock.Unlock()
+	if s == nil {
+		return c.hears(ctx, c.newText("in"))
+	}
+	aim, sim := control.Target{Chat: c.me.ID, ID: s.id}, c.stack.Simulator
 	var err error
-	if t.user, err = stack.NewUser(ctx, "tortured", "torture-password"); err != nil {
-		return nil, err
+	switch what {
+	case edit:
+		text := c.newText("in, edited,")
+		_, err = sim.Edit(ctx, c.name, c.with.ID, control.EditRequest{Target: aim, Text: text})
+		c.did(func() { s.edited = text })
+	case react:
+		key := emoji[random.IntN(len(emoji))]
+		_, err = sim.React(ctx, c.name, c.with.ID, control.ReactRequest{Target: aim, Emoji: key})
+		c.did(func() { s.reaction = key })
+	case remove:
+		_, err = sim.Revoke(ctx, c.name, c.with.ID, aim)
+		c.did(func() { s.deleted = true })
 	}
-	t.user.Patience = time.Minute
-	if t.me, err = stack.Simulator.AddPerson(ctx, network, control.NewPerson{Name: "Tortured User"}); err != nil {
-		return t, err
-	}
-	if err = t.logIn(ctx); err != nil {
-		return t, err
-	}
-	for range 4 {
-		if err = t.newChat(ctx); err != nil {
-			return t, err
-		}
-	}
-	// The first rooms are made in peace, so that there is somewhere to write from the first round on.
-	for _, c := range t.chats {
-		if err = t.user.Await(ctx, "the first rooms", func(context.Context) error { return t.findRoom(c) }); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
-}
-
-func (t *traffic) close() { t.user.Close() }
-
-func (t *traffic) logIn(ctx context.Context) error {
-	bot, err := t.user.OpenBot(ctx, t.stack.Bridge.Bot, t.stack.Setting.Encryption != lab.EncryptionOff)
 	if err != nil {
-		return err
+		return fmt.Errorf("change message %s of %s: %w", s.id, c.with.Name, err)
 	}
-	from, err := bot.StartLogin(ctx, network, "qr")
-	if err != nil {
-		return err
-	}
-	code, err := bot.AwaitQR(ctx, from)
-	if err != nil {
-		return err
-	}
-	if _, err = t.stack.Simulator.ScanQR(ctx, network, t.me.ID, code); err != nil {
-		return err
-	}
-	_, err = bot.AwaitAnswer(ctx, from, "a confirmation", func(body string) bool { return strings.Contains(body, t.me.Name) })
-	return err
-}
-
-// newChat has a new contact write for the first time.
-func (t *traffic) newChat(ctx context.Context) error {
-	n := len(t.chats) + 1
-	person, err := t.stack.Simulator.AddPerson(ctx, network, control.NewPerson{Name: fmt.Sprintf("Contact %d", n)})
-	if err != nil {
-		return err
-	}
-	domain := t.user.ID.Homeserver()
-	c := &chat{with: person, ghost: id.NewUserID("crosschat_whatsapp-lid-"+person.LID, domain), maybe: make(map[string]bool), events: make(map[id.EventID]string)}
-	t.lock.Lock()
-	t.chats = append(t.chats, c)
-	t.lock.Unlock()
-	return t.receive(ctx, c)
-}
-
-// receive has the contact write.
-func (t *traffic) receive(ctx context.Context, c *chat) error {
-	text := t.text(c, "in", len(c.in))
-	if _, err := t.stack.Simulator.Send(ctx, network, c.with.ID, control.SendRequest{To: t.me.ID, Text: text}); err != nil {
-		return fmt.Errorf("write as %s: %w", c.with.Name, err)
-	}
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	c.in = append(c.in, text)
 	return nil
 }
 
-func (t *traffic) text(c *chat, direction string, n int) string {
-	return fmt.Sprintf("torture %d %s %s %d round %d", t.seed, c.with.ID, direction, n, t.round)
+// did notes something under the account's lock.
+func (c *chat) did(note func()) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	note()
 }
 
-// send writes as the Matrix user. An answer that does not come leaves open whether the homeserver took the text.
-func (t *traffic) send(ctx context.Context, c *chat) {
-	t.lock.Lock()
-	room, text := c.room, t.text(c, "out", len(c.out))
-	c.out = append(c.out, text)
-	t.lock.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	eventID, err := room.SendText(ctx, text)
-	t.lock.Lock()
-	defer t.lock.Unlock()
+// hears has the contact write a text.
+func (c *chat) hears(ctx context.Context, text string) error {
+	return c.takes(ctx, &said{text: text}, control.SendRequest{To: c.me.ID, Text: text})
+}
+
+// sends has the contact send a file.
+func (c *chat) sends(ctx context.Context, text string, data []byte) error {
+	return c.takes(ctx, &said{text: text, file: data}, control.SendRequest{To: c.me.ID, Media: &control.Media{
+		Kind: "document", Data: data, MIMEType: "application/octet-stream", FileName: fileName(text),
+	}})
+}
+
+func (c *chat) takes(ctx context.Context, s *said, req control.SendRequest) error {
+	sent, err := c.stack.Simulator.Send(ctx, c.name, c.with.ID, req)
 	if err != nil {
-		c.maybe[text] = true
+		return fmt.Errorf("write as %s: %w", c.with.Name, err)
 	}
-	c.events[eventID] = text
+	c.did(func() {
+		s.id, s.late = sent.ID, c.late
+		c.in = append(c.in, s)
+	})
+	return nil
 }
 
-// findRoom looks in what the user's client was shown for the chat's room.
-func (t *traffic) findRoom(c *chat) error {
-	if rooms := t.roomsOf(c); len(rooms) > 0 {
-		t.lock.Lock()
-		defer t.lock.Unlock()
-		c.room = rooms[0]
-		return nil
+// userActs is contactActs for the Matrix user. An answer that does not come leaves open whether the homeserver took it.
+func (c *chat) userActs(ctx context.Context, what act, random *rand.Rand) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	c.lock.Lock()
+	s := target(c.out, what, random)
+	c.lock.Unlock()
+	if what == write || what == sendFile || s == nil {
+		c.writes(ctx, what, random)
+		return
 	}
-	return fmt.Errorf("no room with %s yet", c.ghost)
-}
-
-// roomsOf lists all rooms with the contact that the user has joined: one, if all is well.
-func (t *traffic) roomsOf(c *chat) (rooms []*lab.Room) {
-	for _, room := range t.user.KnownRooms() {
-		ghost, user := false, false
-		for _, evt := range room.Timeline() {
-			if evt.Type != event.StateMember || evt.Content.AsMember().Membership != event.MembershipJoin {
-				continue
-			}
-			ghost = ghost || evt.GetStateKey() == c.ghost.String()
-			user = user || evt.GetStateKey() == t.user.ID.String()
+	room, on := c.room, id.EventID(s.id)
+	var evt id.EventID
+	var err error
+	switch what {
+	case edit:
+		text := c.newText("out, edited,")
+		evt, err = room.Edit(ctx, on, text)
+		c.did(func() { s.edited = text })
+	case react:
+		key := emoji[random.IntN(len(emoji))]
+		evt, err = room.React(ctx, on, key)
+		c.did(func() { s.reaction = key })
+	case remove:
+		var resp *mautrix.RespSendEvent
+		if resp, err = c.user.Client.RedactEvent(ctx, room.ID, on); err == nil {
+			evt = resp.EventID
 		}
-		if ghost && user {
-			rooms = append(rooms, room)
-		}
+		c.did(func() { s.deleted = true })
 	}
-	return rooms
+	c.did(func() {
+		s.unsure = s.unsure || err != nil
+		c.asked[evt] = &asked{s, true}
+	})
 }
 
-func (t *traffic) counts() (in, out int) {
-	t.lock.Lock()
-	defer t.lock.Unlock()
-	for _, c := range t.chats {
-		in += len(c.in)
-		out += len(c.out) - len(c.maybe)
+func (c *chat) writes(ctx context.Context, what act, random *rand.Rand) {
+	s := &said{text: c.newText("out")}
+	if what == sendFile {
+		s.file = newFile(random)
 	}
-	return in, out
+	c.did(func() { c.out = append(c.out, s) })
+	var evt id.EventID
+	var err error
+	if s.file != nil {
+		evt, err = c.room.SendFile(ctx, lab.File{Type: event.MsgFile, Name: fileName(s.text), MIMEType: "application/octet-stream", Data: s.file})
+	} else {
+		evt, err = c.room.SendText(ctx, s.text)
+	}
+	c.did(func() {
+		s.id, s.doubtful = evt.String(), err != nil
+		c.asked[evt] = &asked{s, false}
+	})
 }
 
 // burst is traffic that goes on until it is ended.
 type burst struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
-	err    error // of the simulator, which must not fail
+
+	lock sync.Mutex
+	err  error // of the simulator, which must not fail
 }
 
-// begin starts writing in both directions, at random in all chats.
-func (t *traffic) begin(ctx context.Context) *burst {
+// begin starts the writers of a round: for each account the contacts, one after the other, and the user. What each of them
+// does is chosen by seed and round; how much, by the machine.
+func (t *torture) begin(ctx context.Context, round int) *burst {
 	run, cancel := context.WithCancel(ctx)
 	b := &burst{cancel: cancel}
-	t.lock.Lock()
-	chats := slices.Clone(t.chats)
-	t.lock.Unlock()
-	for _, c := range chats {
-		if c.room == nil {
-			_ = t.findRoom(c) // it may not be made yet
-		}
-	}
-	writable := slices.DeleteFunc(slices.Clone(chats), func(c *chat) bool { return c.room == nil })
-	b.loop(run, t.seed, func() { b.err = t.receive(ctx, chats[rand.IntN(len(chats))]) })
-	// Two writers, each with chats of their own, so that the order within a chat is known.
-	for i := range 2 {
-		own := slices.DeleteFunc(slices.Clone(writable), func(c *chat) bool { return slices.Index(writable, c)%2 != i })
-		if len(own) > 0 {
-			b.loop(run, t.seed, func() { t.send(ctx, own[rand.IntN(len(own))]) })
-		}
+	for i, a := range t.accounts {
+		a.lock.Lock()
+		a.round = round
+		chats := slices.Clone(a.chats)
+		a.lock.Unlock()
+		writable := a.writable()
+		writer := func(n int) *rand.Rand { return rand.New(rand.NewPCG(t.opts.seed, uint64(round<<16|i<<1|n))) }
+		mean := time.Duration(2*len(t.accounts)) * pace
+		in, out := writer(0), writer(1)
+		b.loop(run, mean, in, func() error { return chats[in.IntN(len(chats))].contactActs(ctx, choose(in), in) })
+		b.loop(run, mean, out, func() error { writable[out.IntN(len(writable))].userActs(ctx, choose(out), out); return nil })
 	}
 	return b
 }
 
-func (b *burst) loop(ctx context.Context, _ uint64, act func()) {
+func (b *burst) loop(ctx context.Context, mean time.Duration, random *rand.Rand, act func() error) {
 	b.done.Add(1)
 	go func() {
 		defer b.done.Done()
-		for b.err == nil {
-			act()
-			select {
-			case <-ctx.Done():
+		for {
+			if err := act(); err != nil {
+				b.lock.Lock()
+				defer b.lock.Unlock()
+				b.err = errors.Join(b.err, err)
 				return
-			case <-time.After(time.Duration(rand.Int64N(int64(2 * pace)))):
+			}
+			if pause(ctx, time.Duration(random.Int64N(int64(2*mean)))) != nil {
+				return
 			}
 		}
 	}()
 }
 
-func (b *burst) end() {
+func (b *burst) end() error {
 	b.cancel()
 	b.done.Wait()
+	return b.err
+}
+
+// counts is how much was written so far.
+func (t *torture) counts() (in, out int) {
+	for _, a := range t.accounts {
+		a.lock.Lock()
+		for _, c := range a.chats {
+			in, out = in+len(c.in), out+len(c.out)
+		}
+		a.lock.Unlock()
+	}
+	return in, out
 }

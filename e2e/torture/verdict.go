@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/e2e/lab"
-	"crosschat/simulator/control"
 )
 
 const (
@@ -23,181 +21,200 @@ const (
 	stillLimit = 75 * time.Second
 )
 
-// tally counts what went wrong in one direction.
+// tally counts what went wrong in one direction of one network.
 type tally struct {
+	name                        string
 	accepted, shown             int
 	lost, doubled, order, wrong int
 	told                        int // not shown, but the sender was told so
 	swapped                     int // came to the bridge out of order already
+	changes, ineffective        int // edits, reactions and deletions, and those of them that are not to be seen
 	examples                    []string
 }
 
-func (v *tally) bad() bool { return v.lost+v.doubled+v.order+v.wrong > 0 }
+func (v *tally) bad() bool { return v.lost+v.doubled+v.order+v.wrong+v.ineffective > 0 }
 
-// compare holds what one side shows against what the other accepted. Texts that are maybe accepted may be missing, and those
-// of which the sender was told that they were not bridged.
-func (v *tally) compare(accepted []string, maybe, told map[string]bool, arrival map[string]int, shown []string) {
-	v.accepted += len(accepted) - len(maybe)
-	v.shown += len(shown)
-	place := make(map[string]int, len(accepted))
-	for i, text := range accepted {
-		place[text] = i
+// missing is how much has not arrived yet.
+func (v *tally) missing() int { return v.lost + v.ineffective }
+
+func (v *tally) example(what, text string) {
+	if len(v.examples) < 20 {
+		v.examples = append(v.examples, v.name+", "+what+": "+text)
 	}
-	seen := make(map[string]int)
+}
+
+// compare holds what one side shows against what the other said. before says whether the first of two came to the bridge
+// before the second; told are those of which the sender was told that they were not bridged.
+func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before func(first, second *said) bool) map[*said]*shown {
+	v.shown += len(list)
+	place := make(map[string]int, len(all))
+	for i, s := range all {
+		place[s.text] = i
+	}
+	seen := make(map[*said]*shown)
 	last := -1
-	for _, text := range shown {
-		i, known := place[text]
-		seen[text]++
+	for _, found := range list {
+		i, known := place[found.text]
+		if !known {
+			if !found.gone {
+				v.wrong++
+				v.example("wrong", found.text)
+			}
+			continue
+		}
+		s := all[i]
 		switch {
-		case !known:
-			v.wrong++
-			v.example("wrong", text)
-		case seen[text] > 1:
+		case seen[s] != nil:
 			v.doubled++
-			v.example("doubled", text)
-		case i < last && arrival[text] > arrival[accepted[last]]:
+			v.example("doubled", found.text)
+			continue
+		case i < last && before(all[last], s):
 			v.swapped++
 		case i < last:
 			v.order++
-			v.example("out of order", text+", after "+accepted[last])
+			v.example("out of order", found.text+", after "+all[last].text)
 		default:
 			last = i
 		}
+		seen[s] = found
 	}
-	for _, text := range accepted {
+	for _, s := range all {
+		if !s.doubtful {
+			v.accepted++
+		}
 		switch {
-		case seen[text] > 0 || maybe[text]:
-		case told[text]:
+		case seen[s] != nil || s.doubtful || s.deleted:
+		case told[s]:
 			v.told++
 		default:
 			v.lost++
-			v.example("lost", text)
+			v.example("lost", s.text)
+		}
+	}
+	return seen
+}
+
+// compareChanges looks whether what was done to messages is to be seen on them, and with deep whether files are the same.
+func (v *tally) compareChanges(ctx context.Context, seen map[*said]*shown, told map[*said]bool, deep bool) {
+	for s, found := range seen {
+		if s.file != nil && (found.same == nil || deep && !found.gone && !found.same(ctx, s.file)) {
+			v.wrong++
+			v.example("wrong file", s.text)
+		}
+		if s.unsure || told[s] {
+			continue
+		}
+		check := func(wanted, is bool, what string) {
+			if !wanted {
+				return
+			}
+			if v.changes++; !is {
+				v.ineffective++
+				v.example("not "+what, s.text)
+			}
+		}
+		check(s.deleted, found.gone, "deleted")
+		check(s.edited != "" && !s.deleted, found.edited == s.edited, "edited")
+		check(s.reaction != "" && !s.deleted, len(found.reactions) == 1 && sameEmoji(found.reactions[0], s.reaction), "reacted to")
+		if !s.deleted && found.gone {
+			v.wrong++
+			v.example("deleted though nobody wanted it", s.text)
 		}
 	}
 }
 
-func (v *tally) example(what, text string) {
-	if len(v.examples) < 20 {
-		v.examples = append(v.examples, what+": "+text)
-	}
+// sameEmoji compares two emoji; networks add and leave out the mark that asks for a colourful one.
+func sameEmoji(a, b string) bool {
+	const colourful = "\ufe0f"
+	return strings.ReplaceAll(a, colourful, "") == strings.ReplaceAll(b, colourful, "")
 }
 
 // verdict is the outcome of a run.
 type verdict struct {
-	in, out   tally
-	rooms     int // second rooms for a chat
-	repeats   int // texts that reached a phone more than once under the same id, and that it therefore shows once
-	undecoded int // events in Matrix that the user's client could not decrypt
-	overrun   int // how often whatsmeow said that its queue is full and order is lost
+	tallies   []*tally // by network: in, out
+	rooms     int      // second rooms for a chat
+	repeats   int      // messages that reached a phone more than once under the same id, and that it therefore shows once
+	undecoded int      // events in Matrix that the user's client could not decrypt
+	overrun   int      // how often whatsmeow said that its queue is full and order is lost
 	err       error
 }
 
 func (v *verdict) bad() bool {
-	if v.overrun > 0 {
-		v.in.order = 0 // the library gives up order when 2048 stanzas wait, and says so
+	bad := v.rooms > 0 || v.undecoded > 0 || v.err != nil
+	for _, one := range v.tallies {
+		bad = bad || one.bad()
 	}
-	return v.in.bad() || v.out.bad() || v.rooms > 0 || v.undecoded > 0 || v.err != nil
+	return bad
 }
 
-func (t *torture) judge(ctx context.Context) *verdict {
+// missing is how much has not arrived yet.
+func (v *verdict) missing() (missing int) {
+	for _, one := range v.tallies {
+		missing += one.missing()
+	}
+	return missing + v.undecoded
+}
+
+// judge compares all that was said with all that is shown. The last time it looks deep: it reads files and logs.
+func (t *torture) judge(ctx context.Context, deep bool) *verdict {
 	v := &verdict{}
-	handed := t.handed()
-	for _, c := range t.traffic.chats {
-		rooms := t.traffic.roomsOf(c)
-		v.rooms += max(0, len(rooms)-1)
-		var inMatrix []string
-		told := make(map[string]bool)
-		for _, room := range rooms {
-			gone := redacted(room)
-			for _, evt := range room.Messages() {
-				switch {
-				case evt.Sender == t.stack.Bridge.Bot && !gone[evt.ID] && strings.Contains(evt.Content.AsMessage().Body, "bridged"):
-					told[c.events[evt.Content.AsMessage().RelatesTo.GetReplyTo()]] = true
-				case evt.Sender != c.ghost:
-				case evt.Type == event.EventEncrypted:
-					v.undecoded++
-				default:
-					inMatrix = append(inMatrix, evt.Content.AsMessage().Body)
-				}
-			}
+	handed := map[id.EventID]int{}
+	if deep {
+		handed, v.overrun = t.handed(), t.overrun()
+	}
+	tallies := make(map[string]*tally)
+	for _, n := range t.networks {
+		for _, direction := range []string{"in", "out"} {
+			one := &tally{name: n.name + " " + direction}
+			tallies[one.name] = one
+			v.tallies = append(v.tallies, one)
 		}
-		v.in.compare(c.in, nil, nil, nil, inMatrix)
-		onPhone, repeats, err := t.onPhone(ctx, c)
-		if err != nil {
-			v.err = err
-			return v
+	}
+	for _, a := range t.accounts {
+		rooms := a.rooms()
+		a.lock.Lock()
+		for _, c := range a.chats {
+			err := v.judgeChat(ctx, c, rooms[c.ghost], tallies, handed, deep)
+			v.err = errors.Join(v.err, err)
 		}
-		v.repeats += repeats
-		v.out.compare(c.out, c.maybe, told, arrivals(handed, c.events), onPhone)
+		a.lock.Unlock()
+	}
+	if v.overrun > 0 { // the library gives up order when 2048 stanzas wait, and says so
+		tallies["whatsapp in"].order = 0
 	}
 	return v
 }
 
-// handed is the place of each event in the order in which the homeserver handed them to the bridge. Synapse does not keep
-// the order when a transaction fails and the bridge is back at once: it may send the next one first.
-func (t *torture) handed() map[string]int {
-	places := make(map[string]int)
-	lines, _, err := t.stack.Bridge.Log(0)
+// judgeChat adds what became of a chat. Its account's lock is held.
+func (v *verdict) judgeChat(ctx context.Context, c *chat, rooms []*lab.Room, tallies map[string]*tally, handed map[id.EventID]int, deep bool) error {
+	v.rooms += max(0, len(rooms)-1)
+	var inMatrix []*shown
+	told, changesTold := make(map[*said]bool), make(map[*said]bool)
+	for _, room := range rooms {
+		list, undecoded, events := c.inMatrix(room)
+		inMatrix = append(inMatrix, list...)
+		v.undecoded += undecoded
+		for evt := range events {
+			if a := c.asked[evt]; a != nil && a.change {
+				changesTold[a.said] = true
+			} else if a != nil {
+				told[a.said] = true
+			}
+		}
+	}
+	in, out := tallies[c.name+" in"], tallies[c.name+" out"]
+	seen := in.compare(c.in, inMatrix, nil, func(first, second *said) bool { return first.late || second.late })
+	in.compareChanges(ctx, seen, nil, deep)
+	onPhone, repeats, err := c.onPhone(ctx)
 	if err != nil {
-		return places
+		return err
 	}
-	for _, line := range lines {
-		if line.Message != "Accepted a transaction" {
-			continue
-		}
-		var entry struct {
-			Events []string `json:"event_ids"`
-		}
-		if json.Unmarshal([]byte(line.Raw), &entry) != nil {
-			continue
-		}
-		for _, eventID := range entry.Events {
-			places[eventID] = len(places) + 1
-		}
-	}
-	return places
-}
-
-// arrivals is handed for the texts of a chat.
-func arrivals(handed map[string]int, events map[id.EventID]string) map[string]int {
-	places := make(map[string]int)
-	for eventID, text := range events {
-		places[text] = handed[eventID.String()]
-	}
-	return places
-}
-
-// redacted are the events of a room that were taken back: the bridge does so with what it said too early.
-func redacted(room *lab.Room) map[id.EventID]bool {
-	gone := make(map[id.EventID]bool)
-	for _, evt := range room.Timeline() {
-		if evt.Type == event.EventRedaction {
-			gone[evt.Redacts] = true
-			gone[evt.Content.AsRedaction().Redacts] = true
-		}
-	}
-	return gone
-}
-
-// onPhone lists what the contact's phone shows of the user. A phone shows what comes again under the same id once.
-func (t *torture) onPhone(ctx context.Context, c *chat) (texts []string, repeats int, err error) {
-	events, err := t.stack.Simulator.Timeline(ctx, network, c.with.ID, 0)
-	if err != nil {
-		return nil, 0, err
-	}
-	seen := make(map[string]bool)
-	for _, e := range events {
-		if e.Kind != control.KindMessage || e.Sender != t.traffic.me.ID {
-			continue
-		}
-		if seen[e.ID] {
-			repeats++
-			continue
-		}
-		seen[e.ID] = true
-		texts = append(texts, e.Text)
-	}
-	return texts, repeats, nil
+	v.repeats += repeats
+	seen = out.compare(c.out, onPhone, told, func(first, second *said) bool {
+		return handed[id.EventID(first.id)] < handed[id.EventID(second.id)]
+	})
+	out.compareChanges(ctx, seen, changesTold, deep)
+	return nil
 }
 
 // quiet waits until everything has arrived, or nothing moves any more.
@@ -211,58 +228,50 @@ func (t *torture) quiet(ctx context.Context) error {
 		if err := t.stack.Bridge.Ended(); err != nil {
 			return err
 		}
-		v := t.judge(ctx)
+		v := t.judge(ctx, false)
 		if v.err != nil {
 			return v.err
 		}
-		if v.in.lost == 0 && v.out.lost == 0 && v.undecoded == 0 {
+		missing := v.missing()
+		if missing == 0 {
 			return pause(ctx, 3*time.Second) // for what comes twice
 		}
-		if now := v.in.shown + v.out.shown - v.undecoded; now != before {
-			before, moved = now, time.Now()
+		if missing != before {
+			before, moved = missing, time.Now()
 		}
 	}
 	return nil
 }
 
-// overrun counts how often whatsmeow had more waiting than it keeps in order.
-func (t *torture) overrun() (times int) {
-	lines, _, err := t.stack.Bridge.Log(0)
-	if err != nil {
-		return 0
-	}
-	for _, line := range lines {
-		if strings.Contains(line.Message, "message ordering is no longer guaranteed") {
-			times++
-		}
-	}
-	return times
-}
-
 func (v *verdict) table(t *torture, took time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%s; seed %d; %d chats; %s\n", t.setting, t.opts.seed, len(t.traffic.chats), took.Round(time.Second))
+	chats := 0
+	for _, a := range t.accounts {
+		chats += len(a.chats)
+	}
+	fmt.Fprintf(&b, "\n%s; seed %d; %d users, %d chats; %s\n", t.setting, t.opts.seed, t.opts.users, chats, took.Round(time.Second))
 	fmt.Fprintf(&b, "blows:")
 	for _, name := range slices.Sorted(maps.Keys(t.struck)) {
 		fmt.Fprintf(&b, " %s %d;", name, t.struck[name])
 	}
-	fmt.Fprintf(&b, "\n%-20s %9s %6s %8s %13s %6s %16s\n", "direction", "accepted", "lost", "doubled", "out of order", "wrong", "failed and told")
-	for _, row := range []struct {
-		name string
-		*tally
-	}{{"network to Matrix", &v.in}, {"Matrix to network", &v.out}} {
-		fmt.Fprintf(&b, "%-20s %9d %6d %8d %13d %6d %16d\n", row.name, row.accepted, row.lost, row.doubled, row.order, row.wrong, row.told)
+	fmt.Fprintf(&b, " of them %d ended the bridge by SIGKILL", t.killed)
+	fmt.Fprintf(&b, "\n%-15s %9s %6s %8s %13s %6s %16s %9s %12s\n", "direction", "accepted", "lost", "doubled", "out of order", "wrong",
+		"failed and told", "changes", "ineffective")
+	swapped := 0
+	for _, row := range v.tallies {
+		fmt.Fprintf(&b, "%-15s %9d %6d %8d %13d %6d %16d %9d %12d\n", row.name, row.accepted, row.lost, row.doubled, row.order, row.wrong,
+			row.told, row.changes, row.ineffective)
+		swapped += row.swapped
 	}
 	if v.overrun > 0 {
-		fmt.Fprintf(&b, "whatsmeow's queue overran %d times: order from the network counts for nothing\n", v.overrun)
+		fmt.Fprintf(&b, "whatsmeow's queue overran %d times: order from WhatsApp counts for nothing\n", v.overrun)
 	}
-	if v.out.swapped > 0 {
-		fmt.Fprintf(&b, "%d came from the homeserver out of order\n", v.out.swapped)
-	}
-	fmt.Fprintf(&b, "second rooms %d, not decrypted %d, repeats that phones recognised %d\n",
-		v.rooms, v.undecoded, v.repeats)
-	for _, example := range append(v.in.examples, v.out.examples...) {
-		fmt.Fprintln(&b, "  "+example)
+	fmt.Fprintf(&b, "came out of order to the bridge %d, second rooms %d, not decrypted %d, repeats that phones recognised %d\n",
+		swapped, v.rooms, v.undecoded, v.repeats)
+	for _, row := range v.tallies {
+		for _, example := range row.examples {
+			fmt.Fprintln(&b, "  "+example)
+		}
 	}
 	if v.err != nil {
 		fmt.Fprintln(&b, "  could not be judged:", v.err)

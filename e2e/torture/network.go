@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"crosschat/e2e/lab"
+	"crosschat/simulator/control"
+)
+
+// network is what differs between the networks.
+type network struct {
+	// name is that of the control API, of the bot's commands and of the rows of the table.
+	name string
+	flow string
+	// ghost is the localpart of a person's ghost.
+	ghost func(control.Person) string
+	// logIn does what the first step of the login asks for, which is to be found in the bot's room from a position on.
+	logIn func(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error
+	// shut keeps everybody from connecting, end ends a person's connection.
+	shut, end control.Fault
+	// twice and late are faults of what a person is sent: that it comes twice, and later than what is behind it.
+	twice, late control.Fault
+}
+
+var networks = []network{
+	{
+		name: "whatsapp", flow: "qr",
+		ghost: func(p control.Person) string { return "crosschat_whatsapp-lid-" + p.LID },
+		logIn: scanCode,
+		shut:  control.Fault{Kind: "http_status", Times: -1},
+		end:   control.Fault{Kind: "close"},
+		twice: control.Fault{Kind: "duplicate", Stanza: "message", Times: 20},
+		late:  control.Fault{Kind: "delay", Stanza: "message", Times: 5, Args: map[string]string{"ms": "700"}},
+	},
+	{
+		name: "messenger", flow: "cookies",
+		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
+		logIn: pasteCookies,
+		shut:  control.Fault{Kind: "http_status", Stanza: "gateway", Times: -1},
+		end:   control.Fault{Kind: "close"},
+		twice: control.Fault{Kind: "duplicate_push", Stanza: "push/1", Times: 20},
+		late:  control.Fault{Kind: "delay_push", Stanza: "push/1", Times: 5, Args: map[string]string{"ms": "700"}},
+	},
+}
+
+// chosen are the networks of a list of names, all if it is empty.
+func chosen(names string) ([]network, error) {
+	if names == "" {
+		return networks, nil
+	}
+	var wanted []network
+	for _, name := range strings.Split(names, ",") {
+		found := false
+		for _, n := range networks {
+			if n.name == name {
+				wanted, found = append(wanted, n), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("network %q: there is none of that name", name)
+		}
+	}
+	return wanted, nil
+}
+
+func scanCode(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
+	code, err := bot.AwaitQR(ctx, from)
+	if err != nil {
+		return err
+	}
+	_, err = stack.Simulator.ScanQR(ctx, "whatsapp", me.ID, code)
+	return err
+}
+
+func pasteCookies(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
+	var answer struct {
+		Cookies map[string]string `json:"cookies"`
+	}
+	if err := stack.Simulator.Special(ctx, "messenger", me.ID, "login", nil, &answer); err != nil {
+		return err
+	}
+	text, err := json.Marshal(answer.Cookies)
+	if err != nil {
+		return fmt.Errorf("encode cookies: %w", err)
+	}
+	if _, err = bot.AwaitAnswer(ctx, from, "the bot to ask for cookies", func(body string) bool { return strings.Contains(body, "Login URL") }); err != nil {
+		return err
+	}
+	_, err = bot.SendText(ctx, string(text))
+	return err
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+)
+
+// The steps of the two ways, in order. Deeds without a row of their own, which are those that change a message, pass
+// others on their way to Matrix.
+var (
+	stepsOut = []string{
+		"transaction.received", "transaction.stored", "transaction.answered", "room.feeding", "network.sending", "network.sent",
+		"room.handled", "outcome.stored",
+	}
+	stepsIn      = []string{"message.received", "message.converted", "matrix.sending", "matrix.sent", "message.handled", "message.stored"}
+	stepsChanged = []string{"event.received", "matrix.sending", "matrix.sent", "event.handled"}
+	stepsRoom    = []string{"room.noted", "room.made"}
+)
+
+// deed is something that is done while the bridge is about to end at a step.
+type deed struct {
+	what act
+	out  bool
+	step string
+	room bool // by somebody new
+}
+
+func (d deed) String() string {
+	direction := "in"
+	if d.out {
+		direction = "out"
+	}
+	if d.room {
+		direction += " to a new room"
+	}
+	return fmt.Sprintf("%s %s, killed at %s", d.what, direction, d.step)
+}
+
+// allDeeds is each deed at each step that it passes.
+func allDeeds() (all []deed) {
+	for _, what := range []act{write, sendFile, edit, react, remove} {
+		for _, step := range stepsOut {
+			all = append(all, deed{what: what, out: true, step: step})
+		}
+		steps := stepsIn
+		if what > sendFile {
+			steps = stepsChanged
+		}
+		for _, step := range steps {
+			all = append(all, deed{what: what, step: step})
+		}
+	}
+	for _, step := range slices.Concat(stepsRoom, stepsIn) {
+		all = append(all, deed{what: write, step: step, room: true})
+	}
+	return all
+}
+
+// killDuring has something done in a chat that is quiet otherwise, ends the bridge at a step of its way, starts it again, and
+// waits until everything has arrived.
+func (t *torture) killDuring(ctx context.Context, a *account, d deed) error {
+	random := rand.New(rand.NewPCG(t.opts.seed, uint64(t.killed)))
+	c := a.writable()[0]
+	do := func(what act) error {
+		if d.room {
+			return a.newChat(ctx)
+		}
+		if d.out {
+			c.userActs(ctx, what, random)
+			return nil
+		}
+		return c.contactActs(ctx, what, random)
+	}
+	if d.what > sendFile {
+		if err := do(write); err != nil {
+			return err
+		}
+		if err := t.settled(ctx); err != nil {
+			return fmt.Errorf("before the deed: %w", err)
+		}
+	}
+	err := t.startToEndAt(ctx, d.step, 1)
+	if err != nil {
+		return err
+	}
+	if err = do(d.what); err != nil {
+		return err
+	}
+	select {
+	case <-t.stack.Bridge.Done():
+		t.killed++
+	case <-time.After(30 * time.Second):
+		return errors.New("the step was not reached")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err = t.start(ctx); err != nil {
+		return err
+	}
+	return t.settled(ctx)
+}
+
+// startToEndAt restarts the bridge as one that ends itself when it passes a step for the n-th time. That may be before it
+// is ready, which is no error.
+func (t *torture) startToEndAt(ctx context.Context, step string, nth int) error {
+	if err := t.stack.Bridge.Stop(); err != nil {
+		return err
+	}
+	if err := os.Setenv("CROSSCHAT_KILL_AT", fmt.Sprintf("%s:%d", step, nth)); err != nil {
+		return err
+	}
+	err := t.start(ctx)
+	if unset := os.Unsetenv("CROSSCHAT_KILL_AT"); unset != nil {
+		return unset
+	}
+	if err != nil && t.stack.Bridge.Ended() == nil {
+		return err
+	}
+	return nil
+}
+
+// settled waits until all that was said is shown.
+func (t *torture) settled(ctx context.Context) error {
+	return t.accounts[0].user.Await(ctx, "everything to arrive", func(ctx context.Context) error {
+		v := t.judge(ctx, false)
+		if v.missing() > 0 || v.err != nil {
+			return fmt.Errorf("%s", v.table(t, 0))
+		}
+		return nil
+	})
+}
+
+// everyStep does each deed at each step, on each network, instead of random traffic.
+func (t *torture) everyStep(ctx context.Context) error {
+	for _, n := range t.networks {
+		for i, d := range allDeeds() {
+			if err := t.killDuring(ctx, t.on(n.name)[0], d); err != nil {
+				return fmt.Errorf("%s, %s: %w", n.name, d, err)
+			}
+			t.struck["step:"+d.step]++
+			fmt.Printf("%s %d/%d: %s\n", n.name, i+1, len(allDeeds()), d)
+		}
+	}
+	return nil
+}
