@@ -88,7 +88,12 @@ func (c *Client) act(ctx context.Context, portal *bridgev2.Portal, target networ
 	if err != nil {
 		return refuse("this message is not on Messenger")
 	}
-	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error { return do(ctx, key, mid) })
+	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error {
+		ledger.Passing("network.sending")
+		err := do(ctx, key, mid)
+		ledger.Passing("network.sent")
+		return err
+	})
 }
 
 // connected says that there is no connection, if so. It does not wait: while the portal's events wait here, what the sync

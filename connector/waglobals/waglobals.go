@@ -1,6 +1,7 @@
 // Package waglobals sets whatsmeow's package variables, which rule every connection of the process: WhatsApp's and the
-// encrypted one of Messenger. It owns nothing else. The networks call it from Start, before any login connects; after
-// that nothing changes, since whatsmeow reads the variables without a lock.
+// encrypted one of Messenger. The networks call it from Start, before any login connects; after that nothing changes,
+// since whatsmeow reads the variables without a lock. It also makes the stores of both wait for the database, see Patient.
+// It owns nothing else.
 package waglobals
 
 import (

@@ -20,6 +20,7 @@ import (
 
 	"crosschat/connector/ledger"
 	"crosschat/connector/uplink"
+	"crosschat/connector/waglobals"
 )
 
 var (
@@ -104,6 +105,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	}
 	c.device = device.GetJID()
 	guardSessions(device)
+	waglobals.Patient(device)
 	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
 	n.equip(c.wa, &c.said)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next

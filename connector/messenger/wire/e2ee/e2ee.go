@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"crosschat/connector/metaweb/web"
+	"crosschat/connector/waglobals"
 )
 
 // Config is what may change on the network's side.
@@ -63,6 +64,7 @@ type Options struct {
 // NewClient makes whatsmeow's client, which connects nothing yet. It acknowledges a message only after its event handlers
 // took it: add one with success status. Logging it out is refused in this mode; delete the device instead.
 func NewClient(o Options) *whatsmeow.Client {
+	waglobals.Patient(o.Device)
 	client := whatsmeow.NewClient(o.Device, o.Log)
 	client.MessengerConfig = &whatsmeow.MessengerConfig{
 		UserAgent: o.Identity.UserAgent, BaseURL: o.Site, WebsocketURL: o.Config.Socket,

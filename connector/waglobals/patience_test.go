@@ -1,0 +1,93 @@
+package waglobals
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lib/pq"
+	"github.com/mattn/go-sqlite3"
+	"go.mau.fi/whatsmeow/store"
+)
+
+// failing is a buffer whose first tries fail.
+type failing struct {
+	store.EventBuffer
+	errs  []error
+	tries int
+}
+
+func (f *failing) next() error {
+	f.tries++
+	if len(f.errs) == 0 {
+		return nil
+	}
+	err := f.errs[0]
+	f.errs = f.errs[1:]
+	return err
+}
+
+func (f *failing) GetBufferedEvent(context.Context, [32]byte) (*store.BufferedEvent, error) {
+	return nil, f.next()
+}
+
+func (f *failing) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	if err := f.next(); err != nil {
+		return err
+	}
+	return decrypt(ctx)
+}
+
+var errNoSession = errors.New("no session")
+
+func TestDecryptionWaitsForTheDatabase(t *testing.T) {
+	full := fmt.Errorf("store session: %w", sqlite3.Error{Code: sqlite3.ErrFull})
+	for _, test := range []struct {
+		name  string
+		errs  []error
+		tries int
+		want  error
+	}{
+		{"works", nil, 1, nil},
+		{"disk full for a while", []error{full, full, full}, 4, nil},
+		{"PostgreSQL shuts down", []error{&pq.Error{Code: "57P01"}}, 2, nil},
+		{"PostgreSQL takes no connections", []error{&pq.Error{Code: "55000"}}, 2, nil},
+		{"can't be decrypted", []error{errNoSession}, 1, errNoSession},
+		{"disk full, then can't be decrypted", []error{full, errNoSession}, 2, errNoSession},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			buffer := &failing{errs: test.errs}
+			device := &store.Device{EventBuffer: buffer}
+			Patient(device)
+			err := device.EventBuffer.DoDecryptionTxn(t.Context(), func(context.Context) error { return nil })
+			if !errors.Is(err, test.want) || buffer.tries != test.tries {
+				t.Errorf("%s: %v after %d tries, want %v after %d", test.name, err, buffer.tries, test.want, test.tries)
+			}
+			buffer.errs, buffer.tries = test.errs, 0
+			if _, err = device.EventBuffer.GetBufferedEvent(t.Context(), [32]byte{}); !errors.Is(err, test.want) || buffer.tries != test.tries {
+				t.Errorf("%s: looking failed with %v after %d tries, want %v after %d", test.name, err, buffer.tries, test.want, test.tries)
+			}
+		})
+	}
+}
+
+func TestDecryptionStopsWaitingWithItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		buffer := &failing{}
+		for range 100 {
+			buffer.errs = append(buffer.errs, sqlite3.Error{Code: sqlite3.ErrFull})
+		}
+		device := &store.Device{EventBuffer: buffer}
+		Patient(device)
+		done := make(chan error)
+		go func() { done <- device.EventBuffer.DoDecryptionTxn(ctx, func(context.Context) error { return nil }) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("ended with %v, want %v", err, context.Canceled)
+		}
+	})
+}
