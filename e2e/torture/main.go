@@ -49,7 +49,7 @@ func main() {
 	var opts options
 	flag.Uint64Var(&opts.seed, "seed", uint64(time.Now().UnixNano())%1_000_000, "chooses traffic and blows; printed, so that a run can be repeated")
 	flag.IntVar(&opts.kills, "kills", 200, "how many rounds, each with a blow")
-	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for each step: under three minutes")
+	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for some of the steps: under three minutes")
 	flag.StringVar(&opts.homeserver, "homeserver", "", "synapse or dendrite; by default Synapse if this machine can have it")
 	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
 	flag.StringVar(&opts.encryption, "encryption", "", "appservice, sync or off; by default what the homeserver can do")
