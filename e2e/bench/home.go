@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -171,9 +172,10 @@ func (s *stage) startDefault(ctx context.Context, set map[string]string) error {
 // options are what all stacks of benchmarks have in common: a log as it is by default, and doors for measuring.
 func (s *stage) options(setting lab.Setting, set map[string]string) lab.StackOptions {
 	all := map[string]string{"provisioning.debug_endpoints": "true"}
-	for key, value := range set {
-		all[key] = value
+	for _, net := range networks() {
+		maps.Copy(all, net.unhurried)
 	}
+	maps.Copy(all, set)
 	s.started++
 	return lab.StackOptions{
 		Setting: setting, Programs: s.programs, Dir: filepath.Join(s.dir, fmt.Sprintf("stack%d", s.started)), Progress: s.say,

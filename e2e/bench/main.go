@@ -35,7 +35,7 @@ type benchmark struct {
 
 // benchmarks is the list of all there are, in the order of the report.
 func benchmarks() []benchmark {
-	return []benchmark{textBenchmark(), ledgerBenchmark(), accountsBenchmark(), historyBenchmark(), largeBenchmark()}
+	return []benchmark{textBenchmark(), ledgerBenchmark(), accountsBenchmark(), historyBenchmark(), webBenchmark(), hangBenchmark(), largeBenchmark()}
 }
 
 // table is a benchmark's result: the first row names the columns.

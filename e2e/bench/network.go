@@ -19,9 +19,16 @@ type network struct {
 	flow  string // of the login
 	// enter goes through the login's steps as a person with their account.
 	enter func(ctx context.Context, s *stage, l *login) error
-	// hang is what makes the network stand still without going away: connections stay, nothing is answered.
+	// unhurried are config keys by which the bridge goes easy on the real network, with values that leave that out.
+	unhurried map[string]string
+	// hang makes the network stand still without going away: connections stay, nothing is answered, nothing told.
 	hang []control.Fault
+	// web says that one logs in with a browser's cookies, and that chats come with the login.
+	web bool
 }
+
+// networks is the list of all there are.
+func networks() []network { return []network{whatsApp, messenger} }
 
 var whatsApp = network{
 	name: "whatsapp", title: "WhatsApp", flow: "whatsapp-qr", enter: scanCode,
@@ -29,7 +36,11 @@ var whatsApp = network{
 }
 
 var messenger = network{
-	name: "messenger", title: "Messenger", flow: "messenger-cookies", enter: giveCookies,
+	name: "messenger", title: "Messenger", flow: "messenger-cookies", enter: giveCookies, web: true,
+	unhurried: map[string]string{"network.messenger.wire.send_interval": "1ms", "network.messenger.wire.request_interval": "1ms"},
+	hang: []control.Fault{
+		{Kind: "drop_answer", Times: -1}, {Kind: "stall", Times: -1}, {Kind: "http_delay", Times: -1, Args: map[string]string{"ms": "600000"}},
+	},
 }
 
 // account is a Matrix user who is logged in to their account on a network.
@@ -92,11 +103,16 @@ func (s *stage) newPerson(ctx context.Context, net network, name string) (contro
 
 // newAccount makes a Matrix user and a person, and logs them in.
 func (s *stage) newAccount(ctx context.Context, net network, name string) (*account, error) {
-	me, err := s.newPerson(ctx, net, name)
+	user, err := s.home.newUser(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.home.newUser(ctx, name)
+	return s.newAccountOf(ctx, net, user, name)
+}
+
+// newAccountOf is newAccount for a user who is there.
+func (s *stage) newAccountOf(ctx context.Context, net network, user id.UserID, name string) (*account, error) {
+	me, err := s.newPerson(ctx, net, name)
 	if err != nil {
 		return nil, err
 	}

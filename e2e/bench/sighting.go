@@ -85,6 +85,38 @@ func (s *sightings) awaitAll(ctx context.Context, bodies []string) (time.Time, e
 	return last, nil
 }
 
+// awaitQuiet waits until all texts were seen, or nothing new for as long as quiet. It returns how many were, and when the
+// last one was.
+func (s *sightings) awaitQuiet(ctx context.Context, bodies []string, quiet time.Duration) (count int, last time.Time, err error) {
+	for {
+		s.mu.Lock()
+		count = 0
+		for _, body := range bodies {
+			if found, ok := s.all[body]; ok {
+				count++
+				if found.time.After(last) {
+					last = found.time
+				}
+			}
+		}
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		if count == len(bodies) {
+			return count, last, nil
+		}
+		select {
+		case <-changed:
+		case <-time.After(quiet):
+			return count, last, nil
+		case <-ctx.Done():
+			return count, last, context.Cause(ctx)
+		}
+	}
+}
+
 func textOf(content []byte) (string, error) {
 	var text struct {
 		Body string `json:"body"`

@@ -28,6 +28,11 @@ func TestSightings(t *testing.T) {
 		if err != nil || first.time.Sub(begin) != time.Second || first.room != "!room" {
 			t.Errorf("got %+v and %v, want the first sighting in !room after 1s", first, err)
 		}
+		count, last, err := seen.awaitQuiet(t.Context(), []string{"one", "two", "four"}, time.Hour)
+		if err != nil || count != 2 || last.Sub(begin) != 3*time.Second || time.Since(begin) != time.Hour+3*time.Second {
+			t.Errorf("got %d texts, the last after %s, and error %v after %s; want 2, the last after 3s, when an hour was quiet",
+				count, last.Sub(begin), err, time.Since(begin))
+		}
 		if _, err = seen.await(t.Context(), "four"); err == nil || !strings.Contains(err.Error(), `"four"`) {
 			t.Errorf("waiting for what never comes: got error %v, want one that names it", err)
 		}

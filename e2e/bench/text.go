@@ -41,11 +41,16 @@ func measureText(ctx context.Context, s *stage) (table, error) {
 		if err := kind.start(ctx, nil); err != nil {
 			return nil, err
 		}
-		rows, err := s.bothWays(ctx, whatsApp, kind.name, s.count(kind.latency), s.count(kind.texts))
+		ways, err := s.bothWays(ctx, whatsApp, kind.name, s.count(kind.latency), s.count(kind.texts))
 		if err != nil {
 			return nil, err
 		}
-		result = append(result, rows...)
+		for _, way := range ways {
+			result = append(result, []string{
+				s.home.about(), way.name, milli(median(way.latency)), milli(quantile99(way.latency)), fmt.Sprint(way.burst.count),
+				perSecond(way.burst.rate()), perSecond(way.burst.writingRate()), milli(way.burst.each()),
+			})
+		}
 		if err = s.stop(); err != nil {
 			return nil, err
 		}
@@ -53,8 +58,15 @@ func measureText(ctx context.Context, s *stage) (table, error) {
 	return result, nil
 }
 
-// bothWays measures latency and bursts of texts, a row for each way.
-func (s *stage) bothWays(ctx context.Context, net network, kind string, latencies, texts int) (rows [][]string, err error) {
+// way is what was measured of texts in one direction.
+type way struct {
+	name    string
+	latency []time.Duration
+	burst   burst
+}
+
+// bothWays measures latency and bursts of texts. profile is what profiles are called.
+func (s *stage) bothWays(ctx context.Context, net network, profile string, latencies, texts int) ([]way, error) {
 	a, err := s.newAccount(ctx, net, "anna")
 	if err != nil {
 		return nil, err
@@ -63,32 +75,29 @@ func (s *stage) bothWays(ctx context.Context, net network, kind string, latencie
 	if err != nil {
 		return nil, err
 	}
-	for _, way := range []struct {
+	var ways []way
+	for _, to := range []struct {
 		name    string
 		latency func(context.Context, *chat, int) ([]time.Duration, error)
 		burst   func(context.Context, []*chat, int) (burst, error)
 	}{
 		{net.title + " to Matrix", s.latencyIn, s.burstIn}, {"Matrix to " + net.title, s.latencyOut, s.burstOut},
 	} {
-		if _, err = way.latency(ctx, chats[0], latencyFirst); err != nil {
+		if _, err = to.latency(ctx, chats[0], latencyFirst); err != nil {
 			return nil, err
 		}
-		took, err := way.latency(ctx, chats[0], latencies)
-		if err != nil {
+		w := way{name: to.name}
+		if w.latency, err = to.latency(ctx, chats[0], latencies); err != nil {
 			return nil, err
 		}
-		var b burst
-		err = s.profiled(ctx, fmt.Sprintf("%s, %s", kind, way.name), func() error {
-			b, err = s.costed(func() (burst, error) { return way.burst(ctx, chats, texts) })
+		err = s.profiled(ctx, fmt.Sprintf("%s, %s", profile, to.name), func() error {
+			w.burst, err = s.costed(func() (burst, error) { return to.burst(ctx, chats, texts) })
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, []string{
-			s.home.about(), way.name, milli(median(took)), milli(quantile99(took)), fmt.Sprint(b.count), perSecond(b.rate()),
-			perSecond(b.writingRate()), milli(b.each()),
-		})
+		ways = append(ways, w)
 	}
-	return rows, nil
+	return ways, nil
 }
