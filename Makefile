@@ -38,8 +38,8 @@ test-e2e: prerequisites ## run the tests against real homeservers and the simula
 	@go build ./... # on all cores; the tests then run a package at a time, since they measure time
 	go test -count=1 -p 1 -timeout 25m -v ./e2e/... # -v, or what a passing test could not show stays unsaid
 
-bench: prerequisites ## measure memory and time, and write docs/benchmarks.md; BENCH='-run text' for a part
-	@go run ./e2e/bench $(BENCH)
+bench: prerequisites ## measure memory and time, and write docs/benchmarks.md; BENCH=text,large for a part
+	@go run ./e2e/bench $(if $(BENCH),-run $(BENCH))
 
 torture: prerequisites ## kill the bridge and take things away 200 times under traffic, and look for lost messages (half an hour)
 	@go run ./e2e/torture $(TORTURE)
