@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -22,10 +21,10 @@ type connection struct {
 	site *site
 	conn *dgw.Conn
 
-	arrived  *queue[arrival] // from the gateway to decode
-	decoded  *queue[parcel]  // from decode to handle
-	resyncs  chan struct{}   // asks for a sync of the mailbox
-	deaf     chan error      // says that the mailbox's stream has ended
+	arrived  *dgw.Queue[arrival] // from the gateway to decode
+	decoded  *dgw.Queue[parcel]  // from decode to handle
+	resyncs  chan struct{}       // asks for a sync of the mailbox
+	deaf     chan error          // says that the mailbox's stream has ended
 	awaitMu  sync.Mutex
 	awaiting map[uint16]*answer
 
@@ -56,8 +55,8 @@ const maxQueued = 10_000
 func newConnection(c *Client, s *site, conn *dgw.Conn) *connection {
 	return &connection{
 		c: c, site: s, conn: conn,
-		arrived:  newQueue[arrival](maxQueued),
-		decoded:  newQueue[parcel](maxQueued),
+		arrived:  dgw.NewQueue[arrival](maxQueued),
+		decoded:  dgw.NewQueue[parcel](maxQueued),
 		resyncs:  make(chan struct{}, 1),
 		deaf:     make(chan error, 1),
 		awaiting: make(map[uint16]*answer),
@@ -90,31 +89,14 @@ func (c *Client) gatewayOptions(s *site) dgw.Options {
 
 // run runs the goroutines until the first of them ends, and waits for all.
 func (n *connection) run(ctx context.Context) error {
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	var workers sync.WaitGroup
-	for _, work := range []func(context.Context) error{n.conn.Serve, n.decode, n.handle, n.session} {
-		workers.Go(func() { end(guard(ctx, work)) })
-	}
-	workers.Wait()
-	n.c.setLive(nil)
-	return context.Cause(ctx)
-}
-
-// guard runs one goroutine's work and turns a panic into an error, so that one login can't end the process.
-func guard(ctx context.Context, work func(context.Context) error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &dgw.PanicError{Value: value, Stack: debug.Stack()}
-		}
-	}()
-	return work(ctx)
+	defer n.c.setLive(nil)
+	return dgw.Together(ctx, n.conn.Serve, n.decode, n.handle, n.session)
 }
 
 // receive takes Data of a database's stream. The gateway's goroutine calls it, so it must not block.
 func (n *connection) receive(database int64) func(dgw.Delivery) {
 	return func(d dgw.Delivery) {
-		if !n.arrived.put(arrival{database, d}) {
+		if !n.arrived.Put(arrival{database, d}) {
 			d.Done(ErrOverrun)
 		}
 	}
@@ -124,7 +106,7 @@ func (n *connection) receive(database int64) func(dgw.Delivery) {
 // after the handling, since handling may wait for them.
 func (n *connection) decode(ctx context.Context) error {
 	for {
-		a, err := n.arrived.get(ctx)
+		a, err := n.arrived.Get(ctx)
 		if err != nil {
 			return err
 		}
@@ -142,7 +124,7 @@ func (n *connection) decode(ctx context.Context) error {
 			waiting.arrived <- table
 		}
 		p.Fetched = n.c.notify(table)
-		if !n.decoded.put(p) {
+		if !n.decoded.Put(p) {
 			a.delivery.Done(ErrOverrun)
 		}
 	}
@@ -168,7 +150,7 @@ func (n *connection) await(requestID uint16) (a *answer, forget func()) {
 // handle is the goroutine that hands tables to the Handler, in order, and moves the cursors on behind them.
 func (n *connection) handle(ctx context.Context) error {
 	for {
-		p, err := n.decoded.get(ctx)
+		p, err := n.decoded.Get(ctx)
 		if err != nil {
 			return err
 		}

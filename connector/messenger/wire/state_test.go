@@ -68,23 +68,6 @@ func TestStateSurvivesJSON(t *testing.T) {
 	}
 }
 
-func TestQueue(t *testing.T) {
-	q := newQueue[int](2)
-	if !q.put(1) || !q.put(2) || q.put(3) {
-		t.Error("queue of two does not hold two")
-	}
-	for want := 1; want <= 2; want++ {
-		if got, err := q.get(t.Context()); got != want || err != nil {
-			t.Errorf("got %d and %v, want %d", got, err, want)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := q.get(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want %v", err, context.Canceled)
-	}
-}
-
 func TestAdvise(t *testing.T) {
 	for name, test := range map[string]struct {
 		err  error

@@ -88,7 +88,7 @@ func (n *connection) syncAll(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for i, database := range databases {
 		workers.Go(func() {
-			results[i] = guard(ctx, func(ctx context.Context) error { return n.syncDatabase(ctx, database) })
+			results[i] = dgw.Guard(ctx, func(ctx context.Context) error { return n.syncDatabase(ctx, database) })
 		})
 	}
 	workers.Wait()
@@ -205,7 +205,7 @@ func (n *connection) handOver(ctx context.Context, fetched *lightspeed.Table) er
 	}
 	for _, d := range tables {
 		handled := make(chan error, 1)
-		if !n.decoded.put(parcel{Delivery: d, handled: handled}) {
+		if !n.decoded.Put(parcel{Delivery: d, handled: handled}) {
 			return ErrOverrun
 		}
 		select {

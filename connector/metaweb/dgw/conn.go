@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -82,10 +81,10 @@ func (c *Conn) Serve(ctx context.Context) error {
 	writes := make(chan []byte)
 	readFailed, writeFailed := make(chan error, 1), make(chan error, 1)
 	var workers sync.WaitGroup
-	workers.Go(func() { readFailed <- guard(func() error { return c.read(ioCtx, inbound) }) })
-	workers.Go(func() { writeFailed <- guard(func() error { return c.write(ioCtx, writes) }) })
+	workers.Go(func() { readFailed <- Guard(ioCtx, func(ctx context.Context) error { return c.read(ctx, inbound) }) })
+	workers.Go(func() { writeFailed <- Guard(ioCtx, func(ctx context.Context) error { return c.write(ctx, writes) }) })
 
-	err := guard(func() error { return c.loop(ctx, inbound, writes, readFailed, writeFailed) })
+	err := Guard(ctx, func(ctx context.Context) error { return c.loop(ctx, inbound, writes, readFailed, writeFailed) })
 
 	// The closing handshake needs a reader.
 	workers.Go(func() { discard(ioCtx, inbound) })
@@ -305,13 +304,3 @@ func (c *Conn) takePosted() []func() {
 
 // Done is closed when Serve has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
-
-// guard runs f and turns a panic into an error, so that one login's connection cannot end the process.
-func guard(f func() error) (err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = &PanicError{value, debug.Stack()}
-		}
-	}()
-	return f()
-}

@@ -133,6 +133,15 @@ func (s *Stream) Send(ctx context.Context, payload []byte) error {
 	return s.conn.await(ctx, acked, s.conn.opts.AckTimeout, "acknowledge data")
 }
 
+// Tell writes Data that wants no Ack. It does not block; after the stream's end it does nothing.
+func (s *Stream) Tell(payload []byte) {
+	s.conn.post(func() {
+		if s.conn.streams[s.id] == s {
+			s.conn.writeFrames(s.data(payload, nil))
+		}
+	})
+}
+
 // Close says that nothing more will be sent and forgets the stream. It does not wait.
 func (s *Stream) Close() {
 	s.conn.post(func() {

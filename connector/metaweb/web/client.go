@@ -72,8 +72,10 @@ type Request struct {
 	Size int64
 	// Anonymous requests carry no cookies and may go to other hosts.
 	Anonymous bool
-	MaxBody   int64         // of the response, 64 MiB if zero
-	Timeout   time.Duration // instead of the client's
+	// Once keeps the request from being tried again: what it does must not be done twice.
+	Once    bool
+	MaxBody int64         // of the response, 64 MiB if zero
+	Timeout time.Duration // instead of the client's
 }
 
 // Response is an answer with a status below 400, its body read.
@@ -119,7 +121,7 @@ func (c *Client) try(ctx context.Context, r Request) (response *Response, next *
 			return nil, nil, err
 		}
 		response, next, err = c.once(ctx, r)
-		if err == nil || ctx.Err() != nil || attempt > c.opts.Retries || !retryable(err) {
+		if err == nil || ctx.Err() != nil || r.Once || attempt > c.opts.Retries || !retryable(err) {
 			return response, next, err
 		}
 		wait := c.wait(attempt, err)

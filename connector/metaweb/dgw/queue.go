@@ -1,24 +1,25 @@
-package wire
+package dgw
 
 import (
 	"context"
 	"sync"
 )
 
-// queue passes items from those who must not block to one who takes its time.
-type queue[T any] struct {
+// Queue passes what streams' handlers get, who must not block, to one who takes its time.
+type Queue[T any] struct {
 	mu    sync.Mutex
 	items []T
 	wake  chan struct{}
 	limit int
 }
 
-func newQueue[T any](limit int) *queue[T] {
-	return &queue[T]{wake: make(chan struct{}, 1), limit: limit}
+// NewQueue makes a queue of at most limit items.
+func NewQueue[T any](limit int) *Queue[T] {
+	return &Queue[T]{wake: make(chan struct{}, 1), limit: limit}
 }
 
-// put adds an item, or says that there are too many. It does not block.
-func (q *queue[T]) put(item T) bool {
+// Put adds an item, or says that there are too many. It does not block.
+func (q *Queue[T]) Put(item T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.items) >= q.limit {
@@ -32,8 +33,8 @@ func (q *queue[T]) put(item T) bool {
 	return true
 }
 
-// get waits for the next item; one goroutine may.
-func (q *queue[T]) get(ctx context.Context) (item T, err error) {
+// Get waits for the next item; one goroutine may.
+func (q *Queue[T]) Get(ctx context.Context) (item T, err error) {
 	for {
 		q.mu.Lock()
 		if len(q.items) > 0 {
