@@ -2,11 +2,13 @@ package wire
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -48,9 +50,31 @@ type Client struct {
 
 	serving sync.Mutex // held by Serve
 	loading sync.Mutex // held by whoever loads the page
+	finding sync.Mutex // held by whoever looks for ids in the site's programs
 
-	mu    sync.Mutex // guards the rest
-	state State
+	mu           sync.Mutex // guards the rest
+	state        State
+	site         *site
+	fbid         FBID              // once it is known
+	reload       string            // why the page should be loaded again, empty if it needn't
+	reloaded     time.Time         // last time that was tried
+	searched     time.Time         // last time ids were looked for in the site's programs
+	alerted      map[string]string // the id that was last found stale, by operation
+	unauthorized bool              // the gateway refused the session since the last subscription
+	limitedUntil time.Time         // the site wants to be left alone
+	blockedUntil time.Time         // the account may not act
+	blocked      string            // what the site said to that
+	live         *connection       // nil if there is none that has subscribed
+	echoes       *echoes
+	unread       [sha256.Size]byte // of what could not be read last
+	told         []AlertKind       // what was told once for all
+	deafAt       int64             // the event because of which a connection was given up as deaf
+	requestsAt   time.Time         // last time message requests were looked for
+	resnapshotAt time.Time
+	reconnects   int64 // how often a subscription was taken
+	failures     int   // how often in a row it wasn't
+	// otherRecipient is a server that wants recipients named the other way than the config says.
+	otherRecipient bool
 }
 
 // New makes a client and connects nothing. It fails on config that can't work and on credentials without an account.
@@ -75,8 +99,13 @@ func New(o Options) (*Client, error) {
 		sends:      web.Pacer{Interval: o.Config.SendInterval},
 		pages:      web.Pacer{Interval: o.Config.PageInterval},
 		state:      o.State,
+		alerted:    make(map[string]string),
+		echoes:     newEchoes(),
 		fetcher: media.Fetcher{Transport: o.Transports.Media, Hosts: o.Config.MediaHosts,
 			ChunkHosts: o.Config.ChunkHosts, Identity: identity},
+	}
+	if p := o.State.Page; p != nil && p.IGID == c.IGID() && p.FBID != 0 && time.Since(p.LoadedAt) < o.Config.PageAge {
+		c.site, c.fbid = newSite(*p, nil), p.FBID
 	}
 	var err error
 	c.web, err = web.NewClient(web.Options{
@@ -108,14 +137,19 @@ func (c *Client) IGID() IGID {
 	return IGID(id)
 }
 
+// FBID is the account's messaging id, 0 before the first Load or Serve unless the state has it.
+func (c *Client) FBID() FBID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fbid
+}
+
 // Load makes sure that the session page is loaded, and answers whose it is. It checks a session without connecting. Errors are
 // for Advise.
 func (c *Client) Load(ctx context.Context) (Account, error) {
-	return Account{}, errStub
-}
-
-// Serve loads the page if that is due, lists the inbox if there is no cursor, connects, and blocks until the connection ends.
-// There always is an error, for Advise to judge; it is the context's if that ended it.
-func (c *Client) Serve(ctx context.Context) error {
-	return errStub
+	s, err := c.ready(ctx)
+	if err != nil {
+		return Account{}, c.judge(err)
+	}
+	return Account{s.IGID, s.FBID, s.Username, s.FullName, s.Picture}, nil
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/metaweb/failure"
+	"crosschat/connector/metaweb/page"
 )
 
 // Errors of a Client, beside those of metaweb's packages.
@@ -22,6 +24,8 @@ var (
 	ErrDeaf = errors.New("connection to instagram tells nothing")
 	// ErrUnreadable ends a connection on which something came that can't be read. When it comes again it is skipped.
 	ErrUnreadable = errors.New("instagram sent what can't be read")
+	// ErrOverrun ends a connection on which more came in than was handled; it will come again.
+	ErrOverrun = errors.New("too much came in at once")
 	// ErrServing is a second Serve at the same time.
 	ErrServing = errors.New("client is being served already")
 )
@@ -92,16 +96,18 @@ func Advise(err error) Advice {
 	}
 	var limited *RateLimitError
 	var stale *StaleDocumentError
+	var missing *page.MissingError
 	var again *resnapshotError
+	var interrupted *interruptedError
 	switch {
 	case errors.As(err, &limited):
 		return Advice{After: limited.Wait}
-	case errors.As(err, &stale):
+	case errors.As(err, &stale), errors.As(err, &missing):
 		return Advice{Action: GiveUp, After: failure.GiveUpPause}
 	case errors.As(err, &again):
 		return Advice{AtOnce: again.first}
-	case errors.Is(err, ErrDeaf):
-		return Advice{AtOnce: true}
+	case errors.Is(err, ErrDeaf), errors.Is(err, errStreamOver), errors.As(err, &interrupted):
+		return Advice{AtOnce: !errors.Is(err, dgw.ErrUnauthorized)}
 	}
 	return Advice{}
 }
@@ -115,3 +121,12 @@ type resnapshotError struct {
 func (e *resnapshotError) Error() string { return fmt.Sprintf("%v: %q", ErrResnapshot, e.message) }
 
 func (e *resnapshotError) Is(target error) bool { return target == ErrResnapshot }
+
+// interruptedError is the end of a socket that had subscribed.
+type interruptedError struct{ err error }
+
+func (e *interruptedError) Error() string {
+	return "connection to instagram has ended: " + e.err.Error()
+}
+
+func (e *interruptedError) Unwrap() error { return e.err }

@@ -52,32 +52,24 @@ func (s ShortID) String() string      { return strconv.FormatInt(int64(s), 10) }
 func (o OTID) String() string         { return strconv.FormatInt(int64(o), 10) }
 func (a AttachmentID) String() string { return strconv.FormatInt(int64(a), 10) }
 
-// UnmarshalJSON takes text or a number; null and empty text are 0.
-func (f *FBID) UnmarshalJSON(data []byte) error { return readID(data, (*int64)(f)) }
+// UnmarshalJSON takes text or a number, whichever the server writes. What is no id is 0: where one is needed, that is checked.
+func (f *FBID) UnmarshalJSON(data []byte) error { *f = FBID(looseID(data)); return nil }
 
-// UnmarshalJSON takes text or a number; null and empty text are 0.
-func (i *IGID) UnmarshalJSON(data []byte) error { return readID(data, (*int64)(i)) }
+// UnmarshalJSON takes text or a number, whichever the server writes. What is no id is 0: where one is needed, that is checked.
+func (i *IGID) UnmarshalJSON(data []byte) error { *i = IGID(looseID(data)); return nil }
 
-// UnmarshalJSON takes text or a number; null and empty text are 0.
-func (k *ThreadKey) UnmarshalJSON(data []byte) error { return readID(data, (*int64)(k)) }
+// UnmarshalJSON takes text or a number, whichever the server writes. What is no id is 0: where one is needed, that is checked.
+func (k *ThreadKey) UnmarshalJSON(data []byte) error { *k = ThreadKey(looseID(data)); return nil }
 
-// UnmarshalJSON takes text or a number; null and empty text are 0.
-func (s *ShortID) UnmarshalJSON(data []byte) error { return readID(data, (*int64)(s)) }
+// UnmarshalJSON takes text or a number, whichever the server writes. What is no id is 0: where one is needed, that is checked.
+func (s *ShortID) UnmarshalJSON(data []byte) error { *s = ShortID(looseID(data)); return nil }
 
-// UnmarshalJSON takes text or a number; null and empty text are 0.
-func (o *OTID) UnmarshalJSON(data []byte) error { return readID(data, (*int64)(o)) }
+// UnmarshalJSON takes text or a number, whichever the server writes. What is no id is 0: where one is needed, that is checked.
+func (o *OTID) UnmarshalJSON(data []byte) error { *o = OTID(looseID(data)); return nil }
 
-// UnmarshalJSON takes text or a number of digits only; null is empty.
+// UnmarshalJSON takes text or a number of digits. What is no id is empty.
 func (l *LongID) UnmarshalJSON(data []byte) error {
-	text := string(bytes.Trim(data, `"`))
-	if text == "null" || text == "" {
-		*l = ""
-		return nil
-	}
-	if !digits(text) || len(text) > maxLongID {
-		return fmt.Errorf("thread id %.60q is not a number", text)
-	}
-	*l = LongID(text)
+	*l, _ = parseLongID(string(bytes.Trim(data, `"`)))
 	return nil
 }
 
@@ -90,6 +82,13 @@ func digits(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+func looseID(data []byte) (id int64) {
+	if err := readID(data, &id); err != nil {
+		return 0
+	}
+	return id
 }
 
 // readID reads an id that is text or a number on the wire, without going through a float.

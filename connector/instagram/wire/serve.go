@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"crosschat/connector/metaweb/dgw"
+)
+
+// Serve loads the page if that is due, lists the inbox if there is no cursor, connects, and blocks until the connection ends.
+// There always is an error, for Advise to judge; it is the context's if that ended it.
+func (c *Client) Serve(ctx context.Context) error {
+	if !c.serving.TryLock() {
+		return ErrServing
+	}
+	defer c.serving.Unlock()
+	s, err := c.ready(ctx)
+	if err != nil {
+		return c.judge(err)
+	}
+	if err = c.begin(ctx); err != nil {
+		return c.judge(err)
+	}
+	conn, err := dgw.Dial(ctx, c.gatewayOptions(s, "lightspeed", s.DeviceID, nil))
+	if err != nil {
+		return c.judge(err)
+	}
+	return c.judge(newConnection(c, s, conn).run(ctx))
+}
+
+// begin stores what the page load brought, and without a cursor lists the inbox and begins behind it.
+func (c *Client) begin(ctx context.Context) error {
+	c.mu.Lock()
+	seq := c.state.Seq
+	c.mu.Unlock()
+	if seq > 0 {
+		return c.save(ctx)
+	}
+	inbox, err := c.snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if inbox.Professional {
+		c.alertOnce(Alert{Kind: AlertProfessional})
+	}
+	c.log.Info().Int("threads", len(inbox.Threads)).Int64("seq", inbox.seq).Msg("Inbox listed")
+	if err = c.handler.HandleThreads(ctx, inbox.Threads, FromInbox); err != nil {
+		return fmt.Errorf("handle inbox: %w", err)
+	}
+	c.mu.Lock()
+	c.state.Seq, c.state.SeqAt = inbox.seq, inbox.at
+	c.mu.Unlock()
+	return c.save(ctx)
+}
+
+// save stores the state as it is.
+func (c *Client) save(ctx context.Context) error {
+	c.mu.Lock()
+	state := c.state
+	c.mu.Unlock()
+	if err := c.handler.SaveState(ctx, state); err != nil {
+		return fmt.Errorf("save state: %w", err)
+	}
+	return nil
+}
+
+// alertOnce tells of something that need not be told twice.
+func (c *Client) alertOnce(alert Alert) {
+	c.mu.Lock()
+	told := slices.Contains(c.told, alert.Kind)
+	c.told = append(c.told, alert.Kind)
+	c.mu.Unlock()
+	if !told {
+		c.log.Warn().Str("kind", string(alert.Kind)).Msg("Instagram shows what this program can't bridge")
+		c.handler.Alert(alert)
+	}
+}
+
+// gatewayOptions is how a socket of the gateway is dialled with what a page says.
+func (c *Client) gatewayOptions(s *site, socket, device string, extra url.Values) dgw.Options {
+	query := url.Values{
+		"x-dgw-appid": {s.DGWAppID}, "x-dgw-appversion": {"0"}, "x-dgw-authtype": {c.cfg.GatewayAuthType},
+		"x-dgw-version": {c.cfg.GatewayVersion}, "x-dgw-uuid": {s.IGID.String()}, "x-dgw-tier": {"prod"},
+		"x-dgw-deviceid": {device},
+	}
+	for name, values := range extra {
+		query[name] = values
+	}
+	header := http.Header{}
+	for name, value := range map[string]string{
+		"Cookie": c.cookies.Header(), "User-Agent": c.identity.UserAgent, "Origin": c.cfg.Site,
+		"Accept-Language": c.identity.Languages,
+		"Sec-Fetch-Dest":  "empty", "Sec-Fetch-Mode": "websocket", "Sec-Fetch-Site": "same-site",
+	} {
+		if value != "" {
+			header.Set(name, value)
+		}
+	}
+	return dgw.Options{
+		URL: c.cfg.Gateway + socket + "?" + query.Encode(), Header: header,
+		Client: &http.Client{Transport: c.transports.Sockets}, Log: c.log,
+		PingInterval: c.cfg.PingInterval, DeadAfter: c.cfg.DeadAfter,
+		EstablishTimeout: c.cfg.EstablishTimeout, AckTimeout: c.cfg.AckTimeout,
+	}
+}
+
+// Connected says whether there is a connection that has subscribed.
+func (c *Client) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.live.works()
+}
+
+// connected answers the connection, ErrNotConnected if there is none.
+func (c *Client) connected() (*connection, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live.works() {
+		return nil, ErrNotConnected
+	}
+	return c.live, nil
+}
+
+func (c *Client) setLive(n *connection) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = n
+}
+
+// noteSubscribed is a connection that works.
+func (c *Client) noteSubscribed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unauthorized, c.failures = false, 0
+	c.reconnects++
+}
+
+// subscriptionFailed looks for another document for the deltas when the server refuses to begin with this one again.
+func (c *Client) subscriptionFailed(ctx context.Context, document string) {
+	c.mu.Lock()
+	c.failures++
+	again := c.failures > 1
+	c.mu.Unlock()
+	if again {
+		c.newerDocument(ctx, opDelta, document)
+	}
+}
+
+// resnapshot gives up the cursor.
+func (c *Client) resnapshot(ctx context.Context, message string) error {
+	c.mu.Lock()
+	c.state.Seq = 0
+	first := time.Since(c.resnapshotAt) > c.cfg.ResnapshotPause
+	c.resnapshotAt = time.Now()
+	c.mu.Unlock()
+	c.log.Warn().Str("reason", message).Msg("Instagram does not continue from the cursor")
+	if err := c.save(ctx); err != nil {
+		return err
+	}
+	return &resnapshotError{message, first}
+}
+
+var errStreamOver = errors.New("stream is over")
