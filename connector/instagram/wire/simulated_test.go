@@ -200,6 +200,12 @@ func (r *recorder) CookiesChanged(*web.Cookies) { r.note(func() { r.cookies++ })
 // waitFor blocks until what it is asked is so.
 func (r *recorder) waitFor(t *testing.T, what string, is func() bool) {
 	t.Helper()
+	r.waitForAfter(t, nil, what, is, nil)
+}
+
+// waitForAfter does again what should lead to it, at each tick.
+func (r *recorder) waitForAfter(t *testing.T, tick <-chan time.Time, what string, is func() bool, again func()) {
+	t.Helper()
 	timeout := time.After(patience)
 	for {
 		r.mu.Lock()
@@ -210,6 +216,8 @@ func (r *recorder) waitFor(t *testing.T, what string, is func() bool) {
 		}
 		select {
 		case <-changed:
+		case <-tick:
+			again()
 		case <-timeout:
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -319,4 +327,19 @@ func (n *network) chat(c *Client, r *recorder) *Thread {
 	thread, err := c.Thread(n.Context(), first.Thread)
 	n.must(err)
 	return thread
+}
+
+func historyText(i int) string { return fmt.Sprintf("old %d", i) }
+
+// history are old messages of Own and Alice, a second apart.
+func history(n *network, count int) []control.HistoryMessage {
+	start := time.Now().Add(-time.Hour).Truncate(time.Second)
+	var messages []control.HistoryMessage
+	for i := range count {
+		messages = append(messages, control.HistoryMessage{
+			Chat: n.alice.ID, Sender: []control.Person{n.own, n.alice}[i%2].ID, ID: fmt.Sprintf("old%d", i),
+			Text: historyText(i), Time: start.Add(time.Duration(i) * time.Second),
+		})
+	}
+	return messages
 }
