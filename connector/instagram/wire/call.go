@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"crosschat/connector/metaweb/failure"
 	"crosschat/connector/metaweb/graphql"
 	"crosschat/connector/metaweb/web"
 )
@@ -103,12 +104,12 @@ func (c *Client) tryCall(ctx context.Context, q call) (json.RawMessage, *graphql
 
 // afterReload judges a call that is refused with fresh tokens as it was with stale ones.
 func (c *Client) afterReload(err error, q call, id string) error {
-	var failure *graphql.Error
-	if errors.As(err, &failure) {
+	var said *graphql.Error
+	if errors.As(err, &said) {
 		switch {
-		case failure.Code == codeLoggedOut, failure.Code == codeLoginChanged, failure.Reauth:
+		case said.Code == codeLoggedOut, said.Code == codeLoginChanged, said.Reauth:
 			return &web.StopError{Kind: web.LoggedOut}
-		case failure.Code == codeUnauthorized:
+		case said.Code == codeUnauthorized:
 			// The page says that somebody is logged in: then it is the document that is meant.
 			return &StaleDocumentError{q.op.name, id}
 		}
@@ -199,11 +200,7 @@ func (c *Client) classify(e *graphql.Error, op operation, id string) error {
 	if err := graphql.Judge(e); !errors.As(err, &own) || own != err {
 		return err
 	}
-	message := e.Description
-	if message == "" {
-		message = e.Summary
-	}
-	return &RejectedError{Code: e.Code, Message: message}
+	return &RejectedError{Code: e.Code, Message: failure.Text(e.Summary, e.Description)}
 }
 
 // limited notes that the site wants to be left alone, and for how long.

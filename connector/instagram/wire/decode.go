@@ -50,7 +50,7 @@ type millis struct{ time.Time }
 func (m *millis) UnmarshalJSON(data []byte) error {
 	m.Time = time.Time{}
 	if ms, err := strconv.ParseInt(string(bytes.Trim(data, `"`)), 10, 64); err == nil && ms > 0 && ms < maxMillis {
-		m.Time = time.UnixMilli(ms)
+		m.Time = time.UnixMilli(ms).UTC()
 	}
 	return nil
 }

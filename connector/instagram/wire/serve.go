@@ -104,7 +104,7 @@ func (c *Client) gatewayOptions(s *site, socket, device string, extra url.Values
 	return dgw.Options{
 		URL: c.cfg.Gateway + socket + "?" + query.Encode(), Header: header,
 		Client: &http.Client{Transport: c.transports.Sockets}, Log: c.log,
-		PingInterval: c.cfg.PingInterval, DeadAfter: c.cfg.DeadAfter,
+		Strict: true, PingInterval: c.cfg.PingInterval, DeadAfter: c.cfg.DeadAfter,
 		EstablishTimeout: c.cfg.EstablishTimeout, AckTimeout: c.cfg.AckTimeout,
 	}
 }

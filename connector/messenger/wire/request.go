@@ -9,6 +9,7 @@ import (
 
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/failure"
 	"crosschat/connector/metaweb/graphql"
 )
 
@@ -166,17 +167,10 @@ func rejection(table *lightspeed.Table, ids []int64) error {
 	}
 	for _, e := range table.Errors {
 		if ours[e.TaskID] {
-			return &RejectedError{Code: e.Code, Message: joinText(e.Title, e.Message)}
+			return &RejectedError{Code: e.Code, Message: failure.Text(e.Title, e.Message)}
 		}
 	}
 	return nil
-}
-
-func joinText(title, message string) string {
-	if title == "" || message == "" || title == message {
-		return title + message
-	}
-	return title + ": " + message
 }
 
 // Notify sends a stateless task: nothing says whether it was done. Errors are ErrNotConnected and the connection's.

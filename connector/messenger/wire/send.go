@@ -10,6 +10,7 @@ import (
 
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/messenger/wire/task"
+	"crosschat/connector/metaweb/failure"
 )
 
 // echoGrace is how long an answer may still take after the message itself came back.
@@ -108,7 +109,7 @@ func outcome(t *lightspeed.Table, otid string) (messageID string, err error) {
 		}
 	}
 	for _, e := range t.Errors {
-		return "", &RejectedError{Code: e.Code, Message: joinText(e.Title, e.Message)}
+		return "", &RejectedError{Code: e.Code, Message: failure.Text(e.Title, e.Message)}
 	}
 	return "", &UncertainError{Err: errors.New("server's answer does not say what became of the message")}
 }

@@ -219,6 +219,9 @@ func (c *Conn) receive(m message) {
 	}
 	if m.err != nil {
 		c.opts.Log.Error().Err(m.err).Msg("Gateway sent a frame that can't be parsed")
+		if c.opts.Strict && !errors.Is(m.err, ErrUnknownType) {
+			c.fail(m.err)
+		}
 	}
 }
 

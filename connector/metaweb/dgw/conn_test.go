@@ -380,6 +380,49 @@ func TestOddFramesDoNoHarm(t *testing.T) {
 	}
 }
 
+func TestStrict(t *testing.T) {
+	f := connect(t, Options{Strict: true}, func(p peer) {
+		p.writeRaw([]byte{7, 1, 2, 3}) // unknown type
+		p.read()
+		p.establish(0)
+		p.writeRaw([]byte{13, 1, 0, 255, 255, 255}) // cut off
+	})
+	if err := f.conn.Notify(t.Context(), []byte("x")); err != nil {
+		t.Error(err)
+	}
+	if err := f.mustEnd(t); !errors.Is(err, ErrTruncated) {
+		t.Errorf("ended with %v, want %v", err, ErrTruncated)
+	}
+}
+
+func TestTell(t *testing.T) {
+	told := make(chan Frame, 2)
+	f := connect(t, Options{}, func(p peer) {
+		p.read()
+		p.establish(0)
+		told <- p.readNoPing()[0]
+		p.write(Frame{Type: TypeEndOfData})
+		p.write(Frame{Type: TypeData, Stream: 9, AckID: 3, WantAck: true})
+		told <- p.readNoPing()[0]
+	})
+	ended := make(chan error, 1)
+	s, err := f.conn.Open(t.Context(), OpenOptions{Handle: func(Delivery) {}, Ended: func(err error) { ended <- err }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Tell([]byte("x"))
+	if got := <-told; got.Type != TypeData || got.WantAck || string(got.Payload) != "x" {
+		t.Errorf("told %+v, want data that needs no acknowledgement", got)
+	}
+	if err = <-ended; !errors.Is(err, ErrStreamEnded) {
+		t.Errorf("got %v, want %v", err, ErrStreamEnded)
+	}
+	s.Tell([]byte("after the end"))
+	if got := <-told; got.Type != TypeAck {
+		t.Errorf("told %+v after the stream's end, want nothing but the acknowledgement", got)
+	}
+}
+
 func TestRefusedHandshake(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://elsewhere.invalid/", http.StatusFound)

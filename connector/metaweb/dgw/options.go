@@ -15,6 +15,10 @@ type Options struct {
 	Client *http.Client
 	Log    zerolog.Logger
 
+	// Strict ends the connection when a frame is cut off or malformed: for those who would not notice that what was in it is
+	// missing. One of a type that is not known is only logged.
+	Strict bool
+
 	HandshakeTimeout time.Duration // 20 s
 	WriteTimeout     time.Duration // 20 s
 	EstablishTimeout time.Duration // 5 s: for the answer to an EstablishStream

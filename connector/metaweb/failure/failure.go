@@ -106,3 +106,14 @@ func adviseStop(stop *web.StopError) Advice {
 	}
 	return Advice{Action: AskUser, Kind: stop.Kind, URL: stop.URL}
 }
+
+// Text joins what the server says in a title and in a message, one of which may be empty or repeat the other.
+func Text(title, message string) string {
+	switch {
+	case title == message, message == "":
+		return title
+	case title == "":
+		return message
+	}
+	return title + ": " + message
+}

@@ -27,7 +27,7 @@ type vector struct {
 
 func mustVectors(t testing.TB) []vector {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/dgw/operations.json")
+	data, err := os.ReadFile("../testdata/vectors/dgw/operations.json")
 	if err != nil {
 		t.Fatal(err)
 	}

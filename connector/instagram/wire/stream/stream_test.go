@@ -21,7 +21,7 @@ type vector struct {
 
 func mustVectors(t testing.TB) []vector {
 	t.Helper()
-	data, err := os.ReadFile("../testdata/dgw/thrift.json")
+	data, err := os.ReadFile("../testdata/vectors/dgw/thrift.json")
 	if err != nil {
 		t.Fatal(err)
 	}
