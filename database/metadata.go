@@ -112,6 +112,16 @@ type MessengerGhost struct{}
 type MessengerMessage struct {
 	// File is whether the message has files: an edit is then of their caption.
 	File bool `json:"file,omitempty"`
+	// Place is where the sender is who shares that with this message.
+	Place string `json:"place,omitempty"`
+	// Missing is the file that the part's placeholder stands for.
+	Missing *MessengerFile `json:"missing,omitempty"`
+}
+
+// MessengerFile belongs to MessengerMessage: which of a message's files.
+type MessengerFile struct {
+	FBID  string `json:"fbid"`
+	Index int64  `json:"index"`
 }
 
 // MessengerReaction belongs to ReactionMetadata.

@@ -109,7 +109,7 @@ func loginTwo(s *stage) {
 	}
 	answer, err := s.bot.Ask(s.ctx, "list-logins")
 	s.must(err)
-	if !strings.Contains(answer, first.LID) || !strings.Contains(answer, second.LID) {
+	if !strings.Contains(answer, s.side.id(first.Person)) || !strings.Contains(answer, s.side.id(second.Person)) {
 		s.Errorf("the bot lists logins %q, want those of both accounts", answer)
 	}
 	s.me = first

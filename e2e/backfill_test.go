@@ -109,6 +109,9 @@ func backfillFirst(s *stage) {
 	if last := messages[len(messages)-1].Content.AsMessage().Body; last != hello {
 		s.Errorf("the last message is %q, want the live one %q", last, hello)
 	}
+	if !s.side.traits().progress {
+		return
+	}
 	// The user sees how far it is.
 	_, err := s.bot.AwaitEvent(s.ctx, 0, "the progress of the history", func(evt *event.Event) bool {
 		content := evt.Content.AsMessage()

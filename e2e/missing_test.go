@@ -134,35 +134,29 @@ func mediaTooLarge(s *stage) {
 	// In: what the sender says is enough.
 	log, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)
 	s.must(err)
-	from := portal.Mark()
-	hash := bytes.Repeat([]byte{1}, 32)
-	huge, err := json.Marshal(map[string]any{"documentMessage": map[string]any{
-		"directPath": "/v/document/huge.enc?x=1", "mediaKey": hash, "fileSHA256": hash, "fileEncSHA256": hash,
-		"fileLength": "5368709120", "fileName": "huge.zip", "mimetype": "application/zip",
-	}})
-	s.must(err)
-	anna.sends(control.SendRequest{To: s.me.ID, Raw: huge})
+	from, traits := portal.Mark(), s.side.traits()
+	word := s.side.sendsHuge(s, anna)
 	s.gets(portal, from, anna, "word that the file is too large", saying("larger than the homeserver allows (128 MiB)"))
 	after, err := s.stack.Simulator.Log(s.ctx, s.side.control(), len(log))
 	s.must(err)
 	for _, entry := range after {
-		if strings.Contains(entry.Data, "huge.enc") {
+		if entry.Direction == "in" && strings.Contains(entry.Data, word) {
 			s.Errorf("the file was asked for: %s", entry.Data)
 		}
 	}
 	s.announced = append(s.announced, "Failed to handle Matrix message")
 	// Out: what the client says is enough, and so is the file itself where the client says nothing.
-	for _, said := range []int{17 << 20, 0} {
+	for _, said := range []int{traits.imageLimit + 1<<20, 0} {
 		from = portal.Mark()
 		sent, err := portal.SendFile(s.ctx, lab.File{
-			Type: event.MsgImage, Name: "huge.jpg", MIMEType: "image/jpeg", Data: make([]byte, 17<<20),
+			Type: event.MsgImage, Name: "huge.jpg", MIMEType: "image/jpeg", Data: make([]byte, traits.imageLimit+1<<20),
 			Change: func(c *event.MessageEventContent) { c.Info.Size = said },
 		})
 		s.must(err)
 		_, err = portal.AwaitEvent(s.ctx, from, "word of failure that names the limit", func(evt *event.Event) bool {
 			raw := string(evt.Content.VeryRaw)
 			return evt.Type.Type == "com.beeper.message_send_status" && strings.Contains(raw, sent.String()) &&
-				strings.Contains(raw, "FAIL") && strings.Contains(raw, "16.0 MiB")
+				strings.Contains(raw, "FAIL") && strings.Contains(raw, traits.imageLimitText)
 		})
 		s.must(err)
 	}

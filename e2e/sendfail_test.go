@@ -28,18 +28,13 @@ func sendFail(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	s.failsToSend()
-	for _, test := range []struct {
-		code, words string
-		status      event.MessageStatus
-	}{
-		{"403", "WhatsApp does not let you write here", event.MessageStatusFail},
-		{"479", "try again", event.MessageStatusRetriable},
-	} {
-		s.breaks(control.Fault{Kind: "ack_error", Stanza: "message", Person: s.me.ID, Args: map[string]string{"error": test.code}})
-		text, mark := s.text("refused with "+test.code), portal.Mark()
+	refusals := s.side.refusals(s.me.Person)
+	for _, test := range refusals {
+		s.breaks(test.fault)
+		text, mark := s.text("refused"), portal.Mark()
 		evt, err := portal.SendText(s.ctx, text)
 		s.must(err)
-		notice := s.tells(portal, mark, "was not bridged", test.words)
+		notice := s.tells(portal, mark, "was not bridged", test.words, test.fault.Args["message"])
 		if notice.Content.AsMessage().RelatesTo.GetReplyTo() != evt {
 			s.Errorf("the notice does not point at the message that failed")
 		}
@@ -50,15 +45,18 @@ func sendFail(s *stage) {
 		anna.reads(s.me, text)
 	}
 	// The answer gets lost: the bridge tries again by itself, and the message is there once.
-	s.breaks(control.Fault{Kind: "close_before", Person: s.me.ID, Args: map[string]string{"point": "message_ack"}})
-	text := s.text("answer lost")
-	evt, err := portal.SendText(s.ctx, text)
-	s.must(err)
-	anna.reads(s.me, text)
-	s.awaitStatus(portal, evt, event.MessageStatusSuccess)
+	lost := s.side.lostAnswers(s.me.Person)
+	for _, fault := range lost {
+		s.breaks(fault)
+		text := s.text("answer lost")
+		evt, err := portal.SendText(s.ctx, text)
+		s.must(err)
+		anna.reads(s.me, text)
+		s.awaitStatus(portal, evt, event.MessageStatusSuccess)
+	}
 	s.fence(portal, anna)
 	got := anna.textsFrom(s.me)
-	if n := len(slices.DeleteFunc(slices.Clone(got), func(t string) bool { return t != text })); n != 1 || len(got) != 4 {
+	if once := slices.Compact(slices.Sorted(slices.Values(got))); len(once) != len(got) || len(got) != len(refusals)+len(lost)+1 {
 		s.Errorf("Anna's phone has %q, want each once", got)
 	}
 }

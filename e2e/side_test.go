@@ -30,6 +30,19 @@ type side interface {
 	encrypted(control.Event) bool
 	// drops are ten ways to break a person's connection, chosen by the generator.
 	drops(*rand.Rand, control.Person) []drop
+	// traits are what the network has, or does its own way.
+	traits() traits
+	// identifiers are what starts a chat with somebody; there are two at least.
+	identifiers(control.Person) []string
+	// id is the network's part of a person's id in Matrix.
+	id(control.Person) string
+	// refusals are ways in which the network does not take a message of the person.
+	refusals(control.Person) []refusal
+	// lostAnswers are faults each of which takes the answer to a message of the person away.
+	lostAnswers(control.Person) []control.Fault
+	// sendsHuge has somebody send the user a file that is said to be larger than any homeserver allows, and returns a word
+	// that is in its address only.
+	sendsHuge(*stage, *person) (word string)
 	// leftovers lists what the bridge's database still holds of a session that should be gone.
 	leftovers(context.Context, *sql.DB, control.Person) ([]string, error)
 }

@@ -24,14 +24,7 @@ import (
 
 // attachmentParts converts what is attached to a message. A link preview belongs to the message's text instead.
 func (c *Client) attachmentParts(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, m lightspeed.Message, attached *lightspeed.Attachments) (parts []*bridgev2.ConvertedMessagePart, preview *event.BeeperLinkPreview, err error) {
-	var files []file
-	for _, b := range attached.Blobs {
-		files = append(files, blobFile(m, b))
-	}
-	for _, s := range attached.Stickers {
-		files = append(files, stickerFile(m, s))
-	}
-	for _, f := range files {
+	for _, f := range filesOf(m, attached) {
 		part, err := c.filePart(ctx, portal, intent, f)
 		if err != nil {
 			return nil, nil, err
@@ -53,6 +46,20 @@ func (c *Client) attachmentParts(ctx context.Context, portal *bridgev2.Portal, i
 	return parts, preview, nil
 }
 
+// filesOf are the files of a message, those of shared things aside.
+func filesOf(m lightspeed.Message, attached *lightspeed.Attachments) (files []file) {
+	if attached == nil {
+		return nil
+	}
+	for _, b := range attached.Blobs {
+		files = append(files, blobFile(m, b))
+	}
+	for _, s := range attached.Stickers {
+		files = append(files, stickerFile(m, s))
+	}
+	return files
+}
+
 // file is one attached file on its way to Matrix.
 type file struct {
 	source  convert.Source
@@ -62,6 +69,7 @@ type file struct {
 	word    string // what it is, for a user
 	once    bool   // shown once on Messenger
 	expired bool   // and seen already
+	shared  bool   // the picture of something shared
 }
 
 // maxMillis is more than any real recording has; convert drops it.
@@ -179,7 +187,7 @@ func (c *Client) filePart(ctx context.Context, portal *bridgev2.Portal, intent c
 	case err == nil:
 	case errors.Is(err, bridgev2.ErrMediaTooLarge), errors.Is(err, media.ErrTooLarge), errors.As(err, &fetch) && c.ctx.Err() == nil:
 		zerolog.Ctx(ctx).Warn().Err(err).Msg("Media could not be bridged")
-		return convert.Notice(fmt.Sprintf("A Messenger %s could not be bridged: %s.", f.word, c.mediaFault(err))), nil
+		return noticeOf(f, fmt.Sprintf("A Messenger %s could not be bridged: %s.", f.word, c.mediaFault(err)), err), nil
 	default:
 		return nil, err
 	}

@@ -31,6 +31,9 @@ const (
 
 // GetChatInfo implements bridgev2.NetworkAPI, from what the sync told.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	if chat, number, ok := parseHistory(portal.ID); ok {
+		return c.historyInfo(ctx, chat, number), nil
+	}
 	key, err := parseID(portal.ID)
 	if err != nil {
 		return nil, err
@@ -52,7 +55,7 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 	known, _ := c.known.thread(key)
 	info := &bridgev2.ChatInfo{
-		UserLocal:      &bridgev2.UserLocalPortalInfo{MutedUntil: mutedUntil(known.MuteExpires)},
+		UserLocal:      newLocal(known),
 		MessageRequest: &known.Pending,
 		Members:        &bridgev2.ChatMemberList{IsFull: true, MemberMap: bridgev2.ChatMemberMap{}},
 	}
@@ -67,16 +70,17 @@ func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 	group := database.RoomTypeDefault
 	name := convert.Clean(known.Name)
 	info.Type, info.Name = &group, &name
+	about := convert.Clean(known.About)
+	info.Topic = &about
 	info.Avatar = c.avatar(known.Picture)
 	for person, admin := range known.Members {
-		member := bridgev2.ChatMember{EventSender: c.as(person)}
+		level := 0
 		if admin {
-			level := adminLevel
-			member.PowerLevel = &level
+			level = adminLevel
 		}
-		info.Members.MemberMap.Set(member)
+		info.Members.MemberMap.Set(bridgev2.ChatMember{EventSender: c.as(person), PowerLevel: &level})
 	}
-	if _, in := known.Members[c.self]; len(known.Members) == 0 || in {
+	if len(known.Members) == 0 {
 		info.Members.MemberMap.Set(bridgev2.ChatMember{EventSender: c.as(c.self)})
 	}
 	if name == "" {
@@ -105,6 +109,27 @@ func (c *Client) groupName(t thread) string {
 		names = append(names[:namedMembers], "…")
 	}
 	return strings.Join(names, ", ")
+}
+
+// newLocal is what the user's Matrix account is to show of a chat that it does not know: only what is set.
+func newLocal(t thread) *bridgev2.UserLocalPortalInfo {
+	local := &bridgev2.UserLocalPortalInfo{}
+	if t.MuteExpires != 0 {
+		local.MutedUntil = mutedUntil(t.MuteExpires)
+	}
+	if t.archived() {
+		local.Tag = archiveTag(true)
+	}
+	return local
+}
+
+// archiveTag is how Matrix marks what is put away.
+func archiveTag(archived bool) *event.RoomTag {
+	var tag event.RoomTag
+	if archived {
+		tag = event.RoomTagLowPriority
+	}
+	return &tag
 }
 
 // mutedUntil reads the network's time: negative is for ever, 0 is not muted.
@@ -141,16 +166,19 @@ func (c *Client) ask(ctx context.Context, person int64) (contact, error) {
 	defer cancel()
 	row, err := c.wire.FetchContact(ctx, person)
 	if err != nil {
-		if errors.Is(err, wire.ErrNoAnswer) {
-			return contact{}, nil
+		var rejected *wire.RejectedError
+		if errors.Is(err, wire.ErrNoAnswer) || errors.As(err, &rejected) {
+			return contact{}, nil // nobody whom this account may see
 		}
 		return contact{}, fmt.Errorf("look up person %d: %w", person, err)
 	}
 	var known contact
 	learnContact(&known, *row)
-	known.Listed = false
 	change := c.known.begin()
-	change.contact(person, func(old *contact) { *old = known })
+	change.contact(person, func(old *contact) {
+		known.Listed = old.Listed
+		*old = known
+	})
 	_, _, err = change.commit(ctx)
 	return known, err
 }
@@ -204,18 +232,17 @@ func (c *Client) updateGhost(ctx context.Context, person int64) {
 	}
 }
 
-// ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI for our own user ids and, if a login is asked by name,
-// for Facebook's numbers.
+// ResolveIdentifier implements bridgev2.IdentifierResolvingNetworkAPI, see personOf.
 func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, createChat bool) (*bridgev2.ResolveIdentifierResponse, error) {
-	person, err := parseID(networkid.UserID(identifier))
-	if err != nil {
-		return nil, fmt.Errorf("%q is no id of Messenger: %w", identifier, bridgev2.ErrResolveIdentifierTryNext)
-	}
 	if !c.IsLoggedIn() {
-		return nil, bridgev2.ErrNotLoggedIn
+		return nil, fmt.Errorf("%w: %w", bridgev2.ErrNotLoggedIn, bridgev2.ErrResolveIdentifierTryNext)
 	}
 	ctx, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
+	person, err := c.personOf(ctx, identifier)
+	if err != nil {
+		return nil, err
+	}
 	known, ok := c.known.contact(person)
 	if !ok {
 		if err = c.online.Wait(ctx); err != nil {
@@ -224,7 +251,7 @@ func (c *Client) ResolveIdentifier(ctx context.Context, identifier string, creat
 		if known, err = c.ask(ctx, person); err != nil {
 			return nil, err
 		} else if known.Name == "" {
-			return nil, fmt.Errorf("nobody on Messenger has the id %d", person)
+			return nil, unknownPerson(identifier)
 		}
 	}
 	if createChat {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"crosschat/connector/messenger/wire/lightspeed"
@@ -31,6 +32,7 @@ type thread struct {
 	Parent  int64                 `json:"parent,omitempty"`
 	Name    string                `json:"name,omitempty"`
 	Picture string                `json:"picture,omitempty"`
+	About   string                `json:"about,omitempty"`
 	// MuteExpires is in Unix milliseconds; negative: for ever, 0: not muted.
 	MuteExpires int64 `json:"mute_expires,omitempty"`
 	// Members are people and whether they are administrators.
@@ -39,6 +41,9 @@ type thread struct {
 	Pending bool `json:"pending,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
+	// PastFrom is the message, and its time, before which nothing of the chat is in its rooms of history.
+	PastFrom     string `json:"past_from,omitempty"`
+	PastFromTime int64  `json:"past_from_time,omitempty"`
 }
 
 // group says whether the chat has more than one other person.
@@ -49,12 +54,16 @@ func (t *thread) hidden() bool {
 	return t.Folder == lightspeed.FolderSpam || t.Type == lightspeed.ThreadFolder
 }
 
+// archived says whether the user has put the chat away.
+func (t *thread) archived() bool { return t.Folder == lightspeed.FolderArchived }
+
 // memory is the people and threads of a login, which the server tells once. It may be used from any goroutine; changes are
 // made by one at a time, between begin and commit.
 type memory struct {
 	store *crosschatdb.Messenger
 	login string
 
+	changing sync.Mutex // held between begin and commit
 	lock     sync.RWMutex
 	contacts map[int64]contact
 	threads  map[int64]thread
@@ -103,6 +112,18 @@ func (m *memory) thread(id int64) (thread, bool) {
 	return t, ok
 }
 
+// named finds who has a username.
+func (m *memory) named(username string) (int64, bool) {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	for id, c := range m.contacts {
+		if strings.EqualFold(c.Username, username) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
 // listed answers the account's list of contacts.
 func (m *memory) listed() map[int64]contact {
 	m.lock.RLock()
@@ -120,7 +141,9 @@ type change struct {
 	gone     []int64
 }
 
+// begin must be followed by commit, in the same goroutine.
 func (m *memory) begin() *change {
+	m.changing.Lock()
 	return &change{memory: m, contacts: make(map[int64]contact), threads: make(map[int64]thread)}
 }
 
@@ -149,6 +172,15 @@ func (c *change) thread(id int64, edit func(*thread)) {
 	c.threads[id] = value
 }
 
+// before is what is known of the chats that the change is about.
+func (c *change) before() map[int64]thread {
+	old := make(map[int64]thread, len(c.threads))
+	for id := range c.threads {
+		old[id], _ = c.memory.thread(id)
+	}
+	return old
+}
+
 // forget drops a chat.
 func (c *change) forget(id int64) {
 	delete(c.threads, id)
@@ -158,6 +190,7 @@ func (c *change) forget(id int64) {
 // commit stores the changes and answers the people and chats that really changed.
 func (c *change) commit(ctx context.Context) (contacts, threads []int64, err error) {
 	m := c.memory
+	defer m.changing.Unlock()
 	for id, value := range c.threads {
 		if old, ok := m.thread(id); ok && sameThread(old, value) {
 			delete(c.threads, id)
@@ -191,8 +224,9 @@ func (c *change) commit(ctx context.Context) (contacts, threads []int64, err err
 
 func sameThread(a, b thread) bool {
 	return a.Type == b.Type && a.Folder == b.Folder && a.Parent == b.Parent && a.Name == b.Name &&
+		a.About == b.About &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.MuteExpires == b.MuteExpires && a.Pending == b.Pending &&
-		a.ReadOnly == b.ReadOnly && maps.Equal(a.Members, b.Members)
+		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && maps.Equal(a.Members, b.Members)
 }
 
 func encodeRows[T any](values map[int64]T) ([]crosschatdb.MessengerRow, error) {

@@ -66,7 +66,7 @@ func (n *Network) UseDatabase(db *crosschatdb.Database) { n.db = db }
 func (n *Network) Init(bridge *bridgev2.Bridge) {
 	n.bridge = bridge
 	if processor, ok := bridge.Commands.(*commands.Processor); ok {
-		processor.AddHandlers(names.CommandResume(resumeLogin))
+		processor.AddHandlers(chatCommands()...)
 	}
 }
 

@@ -3,6 +3,7 @@ package messenger
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"go.mau.fi/util/emojirunes"
 	"go.mau.fi/util/variationselector"
@@ -24,12 +25,12 @@ func (c *Client) reaction(ctx context.Context, r lightspeed.Reaction) error {
 	if err != nil || row == nil {
 		return err
 	}
-	emoji := variationselector.FullyQualify(convert.Clean(r.Emoji))
+	emoji, ok := emojiOf(r)
 	kind := bridgev2.RemoteEventReaction
 	switch {
 	case r.Removed || emoji == "":
 		kind = bridgev2.RemoteEventReactionRemove
-	case len(emoji) > longestEmoji:
+	case !ok:
 		c.log.Warn().Str("message_id", r.MessageID).Msg("Ignored a reaction that is longer than an emoji")
 		return nil
 	}
@@ -44,8 +45,17 @@ func (c *Client) reaction(ctx context.Context, r lightspeed.Reaction) error {
 	})
 }
 
+// emojiOf is a reaction's emoji as Matrix writes it; false if it is none.
+func emojiOf(r lightspeed.Reaction) (string, bool) {
+	emoji := variationselector.FullyQualify(convert.Clean(r.Emoji))
+	return emoji, !r.Removed && emoji != "" && len(emoji) <= longestEmoji
+}
+
 // PreHandleMatrixReaction implements bridgev2.ReactionHandlingNetworkAPI.
 func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.MatrixReaction) (bridgev2.MatrixReactionPreResponse, error) {
+	if asksForMedia(msg.Content.RelatesTo.Key, msg.TargetMessage) {
+		return c.preHandleAsk(msg), nil
+	}
 	emoji := variationselector.FullyQualify(msg.Content.RelatesTo.Key)
 	if emoji == "" || len(emoji) > longestEmoji || !emojirunes.IsOnlyEmojis(emoji) {
 		return bridgev2.MatrixReactionPreResponse{}, refuse("Messenger has only emoji as reactions")
@@ -55,6 +65,9 @@ func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.Matrix
 
 // HandleMatrixReaction implements bridgev2.ReactionHandlingNetworkAPI. Messenger replaces an earlier one by itself.
 func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixReaction) (*database.Reaction, error) {
+	if strings.HasPrefix(string(msg.PreHandleResp.EmojiID), askMark) {
+		return &database.Reaction{}, c.askForMedia(msg.TargetMessage)
+	}
 	err := c.act(ctx, msg.Portal, msg.TargetMessage.ID, func(ctx context.Context, thread int64, mid string) error {
 		return c.wire.React(ctx, thread, mid, msg.PreHandleResp.Emoji)
 	})
@@ -66,6 +79,9 @@ func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixR
 
 // HandleMatrixReactionRemove implements bridgev2.ReactionHandlingNetworkAPI.
 func (c *Client) HandleMatrixReactionRemove(ctx context.Context, msg *bridgev2.MatrixReactionRemove) error {
+	if strings.HasPrefix(string(msg.TargetReaction.EmojiID), askMark) {
+		return nil
+	}
 	return c.act(ctx, msg.Portal, msg.TargetReaction.MessageID, func(ctx context.Context, thread int64, mid string) error {
 		return c.wire.React(ctx, thread, mid, "")
 	})

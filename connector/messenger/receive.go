@@ -62,7 +62,7 @@ func (r *receiver) HandleTable(ctx context.Context, d wire.Delivery) error {
 	t := &table{Table: d.Table, c: c, fetched: d.Fetched, origin: d.Origin}
 	// The order is that of the protocol notes, section 3.9.
 	for _, step := range []func(context.Context) error{
-		t.learn, t.past, t.chats, t.live, t.edits, t.reads, t.typing, t.removals, t.reactions,
+		t.learn, t.past, t.chats, t.live, t.places, t.edits, t.reads, t.typing, t.removals, t.reactions, t.leave,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -79,7 +79,8 @@ type table struct {
 	origin  wire.Origin
 
 	attachments map[string]*lightspeed.Attachments
-	changed     []int64 // chats of which something is new
+	changed     []int64          // chats of which something is new
+	before      map[int64]thread // what was known of them
 }
 
 // learn stores what the table tells of people and chats, and updates the ghosts.
@@ -106,26 +107,63 @@ func (t *table) learn(ctx context.Context) error {
 			known.Members[row.Contact] = row.Admin
 		})
 	}
+	for _, row := range t.AdminStatuses {
+		change.thread(row.ThreadKey, func(known *thread) {
+			if _, in := known.Members[row.Contact]; in {
+				known.Members[row.Contact] = row.Admin
+			}
+		})
+	}
 	for _, row := range t.Departures {
 		change.thread(row.ThreadKey, func(known *thread) { delete(known.Members, row.Contact) })
 	}
 	t.learnSettings(change)
-	gone := t.Gone()
-	for _, key := range gone {
+	var gone []networkid.PortalKey
+	for _, key := range t.Gone() {
+		gone = append(gone, t.c.portalKey(key)) // while it is known whether it is a group
 		change.forget(key)
 	}
+	before := change.before()
 	contacts, threads, err := change.commit(ctx)
 	if err != nil {
 		return err
 	}
-	t.changed = threads
+	t.changed, t.before = threads, before
 	for _, id := range contacts {
 		t.c.updateGhost(ctx, id)
 	}
 	for _, key := range gone {
-		if err = t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatDelete, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-			return &simplevent.ChatDelete{EventMeta: meta, OnlyForMe: true}
-		}); err != nil {
+		if err = t.c.dropRoom(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropRoom takes the room of a chat from the user that they have no longer.
+func (c *Client) dropRoom(ctx context.Context, key networkid.PortalKey) error {
+	meta := c.meta(bridgev2.RemoteEventChatDelete, 0, c.self, 0)
+	meta.PortalKey = key
+	return c.deliver(ctx, "", meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.ChatDelete{EventMeta: meta, OnlyForMe: true}
+	})
+}
+
+// leave takes the rooms of groups from the user that they are not in any more. It comes last, since what else the table
+// has of a group was before.
+func (t *table) leave(ctx context.Context) error {
+	for _, row := range t.Departures {
+		known, ok := t.c.known.thread(row.ThreadKey)
+		if _, in := known.Members[t.c.self]; !ok || in || row.Contact != t.c.self {
+			continue
+		}
+		key := t.c.portalKey(row.ThreadKey)
+		change := t.c.known.begin()
+		change.forget(row.ThreadKey)
+		if _, _, err := change.commit(ctx); err != nil {
+			return err
+		}
+		if err := t.c.dropRoom(ctx, key); err != nil {
 			return err
 		}
 	}
@@ -184,31 +222,67 @@ func learnContact(known *contact, row lightspeed.Contact) {
 
 func learnThread(known *thread, row lightspeed.Thread) {
 	known.Type, known.Parent, known.Name, known.Picture = row.Type, row.ParentKey, row.Name, row.PictureURL
-	known.MuteExpires = row.MuteExpires
+	known.MuteExpires, known.About = row.MuteExpires, row.Description
 	known.ReadOnly = row.CannotReply != 0 || row.ComposerOff
 	known.Members = nil // its participants follow
 	known.setFolder(row.Folder)
 }
 
-// chats brings the rooms of changed chats up to date.
+// chats brings the rooms of changed chats up to date, and makes those of new groups.
 func (t *table) chats(ctx context.Context) error {
 	for _, key := range t.changed {
 		portal, err := t.c.network.bridge.GetExistingPortalByKey(ctx, t.c.portalKey(key))
 		if err != nil {
 			return fmt.Errorf("get portal of thread %d: %w", key, err)
 		}
-		if portal == nil || portal.MXID == "" {
+		hasRoom, isNew := portal != nil && portal.MXID != "", t.isNewGroup(key)
+		if !hasRoom && !isNew {
 			continue
 		}
 		err = t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatResync, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-			meta.Sender = bridgev2.EventSender{}
+			meta.Sender, meta.CreatePortal = bridgev2.EventSender{}, isNew
 			return &simplevent.ChatResync{EventMeta: meta, GetChatInfoFunc: t.c.GetChatInfo}
 		})
+		if err == nil && hasRoom {
+			err = t.settings(ctx, key)
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// isNewGroup says whether the user has just come into a group. What the first sync tells of is not new; its rooms are made
+// when there is something in them.
+func (t *table) isNewGroup(key int64) bool {
+	now, _ := t.c.known.thread(key)
+	old := t.before[key]
+	_, was := old.Members[t.c.self]
+	_, is := now.Members[t.c.self]
+	return t.origin == wire.FromPush && now.group() && is && !was
+}
+
+// settings has the user's Matrix account follow what they chose for a chat on Messenger. What they choose in Matrix alone
+// stays, until they change it there.
+func (t *table) settings(ctx context.Context, key int64) error {
+	now, _ := t.c.known.thread(key)
+	old := t.before[key]
+	local := &bridgev2.UserLocalPortalInfo{}
+	if now.MuteExpires != old.MuteExpires {
+		local.MutedUntil = mutedUntil(now.MuteExpires)
+	}
+	if now.archived() != old.archived() {
+		local.Tag = archiveTag(now.archived())
+	}
+	if local.MutedUntil == nil && local.Tag == nil {
+		return nil
+	}
+	return t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatInfoChange, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.ChatInfoChange{EventMeta: meta, ChatInfoChange: &bridgev2.ChatInfoChange{
+			ChatInfo: &bridgev2.ChatInfo{UserLocal: local},
+		}}
+	})
 }
 
 // reads moves the read receipts of others and of the user.

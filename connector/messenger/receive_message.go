@@ -14,7 +14,6 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/ledger"
-	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	crosschatdb "crosschat/database"
 )
@@ -177,16 +176,15 @@ func (c *Client) captioned(ctx context.Context, portal *bridgev2.Portal, intent 
 		return nil, err
 	}
 	at := row.Timestamp.UnixMilli()
-	history, err := c.wire.FetchHistory(ctx, key, wire.Anchor{MessageID: e.MessageID, Timestamp: at + 1})
+	m, attached, err := c.refetch(ctx, key, e.MessageID, at)
 	if err != nil {
 		c.log.Warn().Err(err).Str("message_id", e.MessageID).Msg("Could not ask for a message whose caption was edited")
 		return nil, bridgev2.ErrIgnoringRemoteEvent
 	}
-	attached := history.Table.Attachments()[e.MessageID]
 	if attached == nil {
 		return nil, bridgev2.ErrIgnoringRemoteEvent
 	}
-	m := lightspeed.Message{ThreadKey: key, ID: e.MessageID, Timestamp: at, Text: e.Text}
+	m.Text = e.Text
 	return c.contentToMatrix(ctx, portal, intent, m, attached)
 }
 

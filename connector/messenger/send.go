@@ -201,7 +201,12 @@ func (c *Client) HandleMute(ctx context.Context, msg *bridgev2.MatrixMute) error
 	} else if at.After(time.Now()) {
 		until = at.UnixMilli()
 	}
-	return c.onThread(ctx, msg.Portal, func(ctx context.Context, key int64) error { return c.wire.Mute(ctx, key, until) })
+	return c.muteUntil(ctx, msg.Portal, until)
+}
+
+// muteUntil mutes a chat until a time in Unix milliseconds, task.Forever, or no more (0).
+func (c *Client) muteUntil(ctx context.Context, portal *bridgev2.Portal, until int64) error {
+	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error { return c.wire.Mute(ctx, key, until) })
 }
 
 // sendError says what a user can make of a failed action. What may be tried again with the same id is pending.

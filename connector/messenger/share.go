@@ -82,7 +82,7 @@ func (c *Client) shareParts(ctx context.Context, portal *bridgev2.Portal, intent
 		}
 		return c.textParts(ctx, portal, text, nil), nil
 	}
-	f.source.Caption = text
+	f.source.Caption, f.shared = text, true
 	part, err := c.filePart(ctx, portal, intent, f)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (c *Client) toMatrix(ctx context.Context, portal *bridgev2.Portal, intent c
 		if i > 0 {
 			part.ID = networkid.PartID(strconv.Itoa(i))
 		}
-		if part.Content.FileName != "" {
+		if part.Content.FileName != "" && part.DBMetadata == nil {
 			part.DBMetadata = &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{File: true}}
 		}
 	}

@@ -194,8 +194,8 @@ func (c Contact) Verify() Call {
 // DeleteThenInsert tells the whole contact.
 func (c Contact) DeleteThenInsert() Call {
 	defined := columns{
-		0: c.ID, 2: c.Picture, 4: number(c.PictureEnds), 9: c.Name, 18: c.FirstName, 19: c.Kind, 43: text(c.Username),
-		48: number(c.Page),
+		0: c.ID, 2: c.Picture, 4: number(c.PictureEnds), 9: c.Name, 18: c.FirstName, 19: c.Kind, 26: c.CanMessage,
+		43: text(c.Username), 48: number(c.Page),
 	}
 	if c.Blocked {
 		defined[14] = int64(1)

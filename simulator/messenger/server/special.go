@@ -74,7 +74,8 @@ type Location struct {
 	Chat      string  `json:"chat"`
 	Latitude  float64 `json:"latitude"`
 	Longitude float64 `json:"longitude"`
-	Ends      int64   `json:"ends"` // ms
+	Begins    int64   `json:"begins,omitempty"` // ms; what is told of one sharing has the same begin. Now, if left out
+	Ends      int64   `json:"ends"`             // ms
 }
 
 // Special makes the calls that only this network has: login, gate, thread, expire, rows, page, live_location.
@@ -217,10 +218,14 @@ func (s *Server) shareLocation(a *account, l Location) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	begins := l.Begins
+	if begins == 0 {
+		begins = s.world.Now()
+	}
 	for _, other := range s.members(v.Thread) {
 		theirs := v.Thread.View(other.ID)
 		s.append(other, database(theirs),
-			lightspeed.LiveLocation(theirs.PlainKey(), a.ID, l.Latitude, l.Longitude, s.world.Now(), l.Ends))
+			lightspeed.LiveLocation(theirs.PlainKey(), a.ID, l.Latitude, l.Longitude, begins, l.Ends))
 	}
 	return struct{}{}, nil
 }

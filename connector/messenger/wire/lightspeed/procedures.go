@@ -19,6 +19,7 @@ var procedures = map[string]procedure{
 	"verifyThreadExists":                             rows(func(t *Table) *[]KnownThread { return &t.KnownThreads }, (*KnownThread).columns, 0),
 	"addParticipantIdToGroupThread":                  rows(func(t *Table) *[]Participant { return &t.Participants }, (*Participant).columns, 0, 1),
 	"removeParticipantFromThread":                    rows(func(t *Table) *[]Departure { return &t.Departures }, (*Departure).columns, 0, 1),
+	"updateThreadParticipantAdminStatus":             rows(func(t *Table) *[]AdminStatus { return &t.AdminStatuses }, (*AdminStatus).columns, 0, 1),
 	"syncUpdateThreadName":                           rows(func(t *Table) *[]ThreadName { return &t.ThreadNames }, (*ThreadName).columns, 1),
 	"setThreadImageURL":                              rows(func(t *Table) *[]ThreadPicture { return &t.ThreadPictures }, (*ThreadPicture).columns, 0),
 	"updateThreadMuteSetting":                        rows(func(t *Table) *[]Mute { return &t.Mutes }, (*Mute).columns, 0),
@@ -47,6 +48,7 @@ var procedures = map[string]procedure{
 	"updateExistingMessageRange": rows(func(t *Table) *[]RangeEnd { return &t.RangeEnds }, (*RangeEnd).columns, 0),
 	"deleteMessage":              rows(func(t *Table) *[]MessageDelete { return &t.MessageDeletes }, (*MessageDelete).columns, 0, 1),
 	"editMessage":                rows(func(t *Table) *[]Edit { return &t.Edits }, (*Edit).columns, 0),
+	"upsertLiveLocationSharer":   rows(func(t *Table) *[]LiveLocation { return &t.LiveLocations }, (*LiveLocation).columns, 0, 1),
 	"upsertReaction":             rows(reactions, (*Reaction).upsertColumns, 2, 3),
 	"deleteReaction":             rows(reactions, (*Reaction).deleteColumns, 1, 2),
 
@@ -97,9 +99,9 @@ var ignored = setOf(
 	"updateLastSyncCompletedTimestampMsToNow", "updateMessagesOptimisticContext",
 	"updateOptimisticContextThreadKeys", "updateOrInsertEditMessageHistory", "updateParentFolderReadWatermark",
 	"updateParticipantCapabilities", "updateParticipantLastMessageSendTimestamp", "updateTaskQueueName",
-	"updateTaskValue", "updateThreadParticipantAdminStatus", "updateThreadTheme",
+	"updateTaskValue", "updateThreadTheme",
 	"updateThreadsRangesV2", "updateUnsentMessageCollapsedStatus", "upsertFolderSeenTimestamp", "upsertGradientColor",
-	"upsertInboxThreadsRange", "upsertLiveLocationSharer", "upsertSequenceId", "upsertTheme", "writeCTAIdToThreadsTable",
+	"upsertInboxThreadsRange", "upsertSequenceId", "upsertTheme", "writeCTAIdToThreadsTable",
 	"writeThreadCapabilities",
 )
 

@@ -144,6 +144,31 @@ type Departure struct {
 
 func (d *Departure) columns() []column { return []column{{0, &d.ThreadKey}, {1, &d.Contact}} }
 
+// AdminStatus is updateThreadParticipantAdminStatus.
+type AdminStatus struct {
+	ThreadKey int64
+	Contact   int64
+	Admin     bool
+}
+
+func (a *AdminStatus) columns() []column {
+	return []column{{0, &a.ThreadKey}, {1, &a.Contact}, {2, &a.Admin}}
+}
+
+// LiveLocation is upsertLiveLocationSharer: where somebody is who shares their place for a time.
+type LiveLocation struct {
+	ThreadKey           int64
+	Sender              int64
+	Latitude, Longitude float64
+	Start, End          int64
+}
+
+func (l *LiveLocation) columns() []column {
+	return []column{
+		{0, &l.ThreadKey}, {1, &l.Sender}, {2, &l.Latitude}, {3, &l.Longitude}, {4, &l.Start}, {5, &l.End},
+	}
+}
+
 // ThreadName is syncUpdateThreadName.
 type ThreadName struct {
 	ThreadKey int64

@@ -25,6 +25,7 @@ type Table struct {
 	KnownThreads   []KnownThread // verifyThreadExists
 	Participants   []Participant
 	Departures     []Departure
+	AdminStatuses  []AdminStatus
 	ThreadNames    []ThreadName
 	ThreadPictures []ThreadPicture
 	Mutes          []Mute
@@ -48,6 +49,7 @@ type Table struct {
 	MessageDeletes []MessageDelete
 	Edits          []Edit
 	Reactions      []Reaction
+	LiveLocations  []LiveLocation
 
 	// Attachments, joined to messages by message id
 	Blobs    []Blob

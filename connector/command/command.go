@@ -1,0 +1,138 @@
+// Package command is what the bot's commands of the networks have in common: finding the account that a command is about,
+// and the commands that only differ in a network's name. It knows no network. bridgev2 calls the handlers from its command
+// goroutines, those of one user one after the other.
+package command
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+)
+
+// Network is how a network is called.
+type Network struct {
+	Prefix string // begins its commands
+	Name   string // for texts
+}
+
+// ErrUsage is the error of a command with arguments that make no sense.
+var ErrUsage = errors.New("wrong arguments")
+
+// Client is the client that a command is about: that of the chat in whose room it was given, else of the user's first login
+// to the network that is logged in. If there is none, the user is told, and ok is false.
+func Client[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok bool) {
+	if ce.Portal != nil {
+		login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
+		if err == nil && login != nil {
+			if client, ok = login.Client.(C); ok {
+				return client, true
+			}
+		}
+	}
+	for _, login := range ce.User.GetUserLogins() {
+		if client, ok = login.Client.(C); ok && client.IsLoggedIn() {
+			return client, true
+		}
+	}
+	ce.Reply("You are not logged in to %s.", n.Name)
+	return client, false
+}
+
+// Setting is a command with one argument that changes something of the chat in whose room it is given. f's error is
+// ErrUsage, or is logged.
+func Setting[C bridgev2.NetworkAPI](n Network, name, args, what string, f func(client C, ce *commands.Event, arg string) error) *commands.FullHandler {
+	name = n.Prefix + "-" + name
+	return &commands.FullHandler{
+		Name:           name,
+		Help:           commands.HelpMeta{Section: commands.HelpSectionChats, Description: what, Args: args},
+		RequiresLogin:  true,
+		RequiresPortal: true,
+		Func: func(ce *commands.Event) {
+			client, ok := Client[C](ce, n)
+			if !ok {
+				return
+			}
+			err := ErrUsage
+			if len(ce.Args) == 1 {
+				err = f(client, ce, ce.Args[0])
+			}
+			switch {
+			case errors.Is(err, ErrUsage):
+				ce.Reply("Usage: `$cmdprefix %s %s`", name, args)
+			case err != nil:
+				ce.Log.Warn().Err(err).Msg("Could not change a chat's settings")
+				ce.Reply("%s did not take that; try again later.", n.Name)
+			default:
+				ce.Reply("Done.")
+			}
+		},
+	}
+}
+
+// OnOff reads an argument that is on or off.
+func OnOff(arg string, f func(bool) error) error {
+	if arg != "on" && arg != "off" {
+		return ErrUsage
+	}
+	return f(arg == "on")
+}
+
+// mostListed is how many contacts one answer shows: events have a limit of 64 kB.
+const mostListed = 300
+
+// lister is a client that knows the account's contacts.
+type lister interface {
+	bridgev2.NetworkAPI
+	bridgev2.ContactListingNetworkAPI
+}
+
+// Contacts lists the account's contacts, with what begins a chat with each. whose says whose contacts they are.
+func Contacts[C lister](n Network, whose string) *commands.FullHandler {
+	return &commands.FullHandler{
+		Name: n.Prefix + "-contacts",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionChats,
+			Description: "List " + whose,
+			Args:        "[_part of a name_]",
+		},
+		RequiresLogin: true,
+		Func: func(ce *commands.Event) {
+			client, ok := Client[C](ce, n)
+			if !ok {
+				return
+			}
+			contacts, err := client.GetContactList(ce.Ctx)
+			if err != nil {
+				ce.Log.Err(err).Msg("Could not list the contacts")
+				ce.Reply("The contacts could not be listed; try again.")
+				return
+			}
+			reply(ce, contacts, strings.ToLower(strings.Join(ce.Args, " ")))
+		},
+	}
+}
+
+func reply(ce *commands.Event, contacts []*bridgev2.ResolveIdentifierResponse, wanted string) {
+	var lines []string
+	for _, contact := range contacts {
+		if name := *contact.UserInfo.Name; strings.Contains(strings.ToLower(name), wanted) {
+			lines = append(lines, fmt.Sprintf("* %s: `%s`", plain(name), contact.UserID))
+		}
+	}
+	switch more := len(lines) - mostListed; {
+	case len(lines) == 0:
+		ce.Reply("There is nobody like that among your contacts.")
+	case more > 0:
+		ce.Reply("%s\n\nand %d more: name a part of the name after the command.", strings.Join(lines[:mostListed], "\n"), more)
+	default:
+		ce.Reply("%s\n\nWrite to one with `$cmdprefix start-chat` and the id behind the name.", strings.Join(lines, "\n"))
+	}
+}
+
+// plain takes away what Markdown would read into a name.
+func plain(name string) string {
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "'", "[", `\[`, "<", "‹", ">", "›", "$", "＄", "\n", " ").Replace(name)
+}

@@ -1,0 +1,220 @@
+package messenger
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/networkid"
+	"maunium.net/go/mautrix/bridgev2/simplevent"
+	"maunium.net/go/mautrix/event"
+
+	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
+	"crosschat/connector/messenger/wire"
+	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/metaweb/media"
+	crosschatdb "crosschat/database"
+)
+
+// A file that could not be had leaves a placeholder, whose row remembers which of its message's files it stands for. A
+// reaction to the placeholder, or a command, has the message asked for anew, with new links; what is found replaces the
+// placeholder in place. Nothing is kept in memory, so that a restart in between does no harm.
+
+const (
+	askEmoji = "♻️"
+	askHint  = "To try again, react to this message with " + askEmoji + "."
+	// askMark begins the ids of such reactions. It sets them apart from those that the contact sees.
+	askMark = "ask-"
+)
+
+var errNotMissing = errors.New("the message lacks no file")
+
+// rememberFile is the metadata of a placeholder's row.
+func rememberFile(a wire.Attachment) any {
+	return &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{
+		File: true, Missing: &crosschatdb.MessengerFile{FBID: a.FBID, Index: a.Index},
+	}}
+}
+
+// missingIn is the file that a row's placeholder stands for, nil if it stands for none.
+func missingIn(row *database.Message) *crosschatdb.MessengerFile {
+	if meta, ok := row.Metadata.(*crosschatdb.MessageMetadata); ok && meta.Messenger != nil {
+		return meta.Messenger.Missing
+	}
+	return nil
+}
+
+// asksForMedia is whether a reaction is the click that asks for a missing file rather than one for the contact to see.
+func asksForMedia(emoji string, target *database.Message) bool {
+	return strings.TrimSuffix(emoji, "\ufe0f") == strings.TrimSuffix(askEmoji, "\ufe0f") && missingIn(target) != nil
+}
+
+// preHandleAsk gives each click an id of its own, so that bridgev2 takes none for a repeat.
+func (c *Client) preHandleAsk(msg *bridgev2.MatrixReaction) bridgev2.MatrixReactionPreResponse {
+	id := networkid.EmojiID(askMark + string(msg.Event.ID))
+	return bridgev2.MatrixReactionPreResponse{SenderID: c.GetUserID(), EmojiID: id, Emoji: askEmoji}
+}
+
+// askForMedia has a missing file asked for. It does not wait for the answer.
+func (c *Client) askForMedia(row *database.Message) error {
+	if missingIn(row) == nil {
+		return errNotMissing
+	}
+	key, err := parseID(row.Room.ID)
+	if err != nil {
+		return err
+	}
+	mid, err := parseMessageID(row.ID)
+	if err != nil {
+		return err
+	}
+	if !c.IsLoggedIn() || loginMeta(c.login.UserLogin).Stopped != "" {
+		return names.ErrNotLoggedIn()
+	}
+	c.goDo("missing media", func() {
+		if err := c.bringMissing(c.ctx, key, mid, row); err != nil && c.ctx.Err() == nil {
+			c.log.Warn().Err(err).Str("message_id", mid).Msg("A missing file could not be asked for")
+		}
+	})
+	return nil
+}
+
+// bringMissing asks for a message and puts its file where the placeholder is.
+func (c *Client) bringMissing(ctx context.Context, key int64, mid string, row *database.Message) error {
+	asking, cancel := c.bound(ctx, c.network.Config.SendTimeout)
+	defer cancel()
+	if err := c.online.Wait(asking); err != nil {
+		return err
+	}
+	m, attached, err := c.refetch(asking, key, mid, row.Timestamp.UnixMilli())
+	if err != nil {
+		return err
+	}
+	sender, err := parseID(row.SenderID)
+	if err != nil {
+		return err
+	}
+	meta := c.meta(bridgev2.RemoteEventEdit, key, sender, 0)
+	meta.PortalKey = row.Room
+	return ledger.Deliver(ctx, c.login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.Message[lightspeed.Message]{
+			EventMeta: meta, Data: m, TargetMessage: row.ID,
+			ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, m lightspeed.Message) (*bridgev2.ConvertedEdit, error) {
+				return c.replacePlaceholders(ctx, portal, intent, existing, m, attached)
+			},
+		}
+	})
+}
+
+// refetch asks for a message again. attached is nil if it has no files, or is not there any more.
+func (c *Client) refetch(ctx context.Context, key int64, mid string, at int64) (lightspeed.Message, *lightspeed.Attachments, error) {
+	m := lightspeed.Message{ThreadKey: key, ID: mid, Timestamp: at}
+	history, err := c.wire.FetchHistory(ctx, key, wire.Anchor{MessageID: mid, Timestamp: at + 1})
+	if err != nil {
+		return m, nil, err
+	}
+	return m, history.Table.Attachments()[mid], nil
+}
+
+// replacePlaceholders is the edit that puts files where their placeholders are, or says there why they do not come.
+func (c *Client) replacePlaceholders(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, m lightspeed.Message, attached *lightspeed.Attachments) (*bridgev2.ConvertedEdit, error) {
+	edit := &bridgev2.ConvertedEdit{}
+	for _, row := range existing {
+		missing := missingIn(row)
+		if missing == nil {
+			continue
+		}
+		part := convert.Notice("A Messenger file could not be bridged: the message is not on Messenger any more.")
+		part.DBMetadata = &crosschatdb.MessageMetadata{}
+		for _, f := range filesOf(m, attached) {
+			if f.remote.FBID != missing.FBID || f.remote.Index != missing.Index {
+				continue
+			}
+			var err error
+			if part, err = c.filePart(ctx, portal, intent, f); err != nil {
+				return nil, err
+			}
+			if part.Type == event.EventSticker { // an edit can't turn a message into one
+				part.Type, part.Content.MsgType = event.EventMessage, event.MsgImage
+			}
+		}
+		if row.Metadata = part.DBMetadata; part.DBMetadata == nil {
+			row.Metadata = &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{File: true}}
+		}
+		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
+			Part: row, Type: part.Type, Content: part.Content, Extra: part.Extra,
+		})
+	}
+	if len(edit.ModifiedParts) == 0 {
+		return nil, errors.Join(bridgev2.ErrIgnoringRemoteEvent, errNotMissing)
+	}
+	return edit, nil
+}
+
+// searchedMessages is how far back the command looks for files to ask for.
+const searchedMessages = 100
+
+// commandMedia asks for missing files, for clients in which reacting is hard.
+func commandMedia() *commands.FullHandler {
+	return &commands.FullHandler{
+		Name: "messenger-media",
+		Help: commands.HelpMeta{
+			Section:     commands.HelpSectionChats,
+			Description: "Ask Messenger again for a file that did not come: as a reply to its placeholder, or alone for all among the chat's last messages",
+		},
+		RequiresPortal: true,
+		RequiresLogin:  true,
+		Func: func(ce *commands.Event) {
+			c, ok := clientOf(ce)
+			if !ok {
+				return
+			}
+			rows, err := askedRows(ce)
+			if err != nil {
+				ce.Log.Err(err).Msg("Could not look for placeholders of missing files")
+				ce.Reply("The bridge's database could not be read. Try again later.")
+				return
+			}
+			asked := 0
+			for _, row := range rows {
+				if err := c.askForMedia(row); err == nil {
+					asked++
+				} else if !errors.Is(err, errNotMissing) {
+					ce.Reply("Messenger is not connected. Try again later.")
+					return
+				}
+			}
+			if asked == 0 {
+				ce.Reply("No file is missing there.")
+				return
+			}
+			ce.Reply("Asked. What is still there replaces its placeholder.")
+		},
+	}
+}
+
+// askedRows are the messages that the command is about.
+func askedRows(ce *commands.Event) ([]*database.Message, error) {
+	if ce.ReplyTo == "" {
+		return ce.Bridge.DB.Message.GetLastNInPortal(ce.Ctx, ce.Portal.PortalKey, searchedMessages)
+	}
+	row, err := ce.Bridge.DB.Message.GetPartByMXID(ce.Ctx, ce.ReplyTo)
+	if err != nil || row == nil || row.Room != ce.Portal.PortalKey {
+		return nil, err
+	}
+	return []*database.Message{row}, nil
+}
+
+// noticeOf is what stands for a file that did not come, with how to ask for it where that may help.
+func noticeOf(f file, text string, err error) *bridgev2.ConvertedMessagePart {
+	if f.shared || f.remote.FBID == "" || f.remote.MessageID == "" || errors.Is(err, bridgev2.ErrMediaTooLarge) || errors.Is(err, media.ErrTooLarge) || errors.Is(err, media.ErrNotAllowed) {
+		return convert.Notice(text)
+	}
+	part := convert.Notice(text + " " + askHint)
+	part.DBMetadata = rememberFile(f.remote)
+	return part
+}

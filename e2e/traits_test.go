@@ -1,0 +1,149 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"maunium.net/go/mautrix/event"
+
+	"crosschat/simulator/control"
+)
+
+// traits are what a network has, or does its own way, where a scenario is the same otherwise. The zero value is a network
+// that keeps to itself what it can: its servers measure files, know whose friend somebody is, and end only their own
+// sessions.
+type traits struct {
+	// logoutEnds: a logout from Matrix ends the session on the network, too.
+	logoutEnds bool
+	// addressBook: people are listed as contacts by the names that the user gives them.
+	addressBook bool
+	// clientsMeasure: size, duration and thumbnail of a file are what the sending client says; the network's servers see
+	// nothing of it, so the bridge converts it to what the recipients' clients play.
+	clientsMeasure bool
+	// music: sound is a voice message only if it is marked as one.
+	music bool
+	// pins: chats can be pinned. archives: they can be archived by clients.
+	pins, archives bool
+	// founder is the power level of who has made a group. speakers: groups can be for admins only.
+	founder  int
+	speakers bool
+	// groupEncryption is how messages to a group are encrypted.
+	groupEncryption string
+	// progress: the bot tells how far the history of a first login is.
+	progress bool
+	// imageLimit is the most that the network takes of a picture, in bytes, and how an error names it.
+	imageLimit     int
+	imageLimitText string
+	// unknown are identifiers of nobody; the bot's answer to them has one of these texts in it.
+	unknown, unknownTexts []string
+}
+
+func (whatsapp) traits() traits {
+	return traits{
+		logoutEnds: true, addressBook: true, clientsMeasure: true, music: true, pins: true, archives: true,
+		founder: 75, speakers: true, groupEncryption: "skmsg", progress: true, imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
+		unknown:      []string{"+1 555 999 9999", "whatsapp-lid-299999999999", "nobody", "+"},
+		unknownTexts: []string{"not on WhatsApp", "no phone number"},
+	}
+}
+
+func (messenger) traits() traits {
+	return traits{
+		founder: 50, imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
+		unknown:      []string{"messenger-299999999999", "299999999999", "nobody.like.that", "https://www.facebook.com/nobody.like.that"},
+		unknownTexts: []string{"nobody on Messenger"},
+	}
+}
+
+// identifiers are what starts a chat with somebody.
+func (whatsapp) identifiers(p control.Person) []string {
+	return []string{"+" + p.Phone, "whatsapp-lid-" + p.LID}
+}
+
+func (messenger) identifiers(p control.Person) []string {
+	return []string{p.ID, "messenger-" + p.ID}
+}
+
+// id is the network's part of a person's id in Matrix.
+func (whatsapp) id(p control.Person) string  { return p.LID }
+func (messenger) id(p control.Person) string { return p.ID }
+
+// refusal is a way in which the network does not take a message.
+type refusal struct {
+	fault  control.Fault
+	words  string // what the user is told
+	status event.MessageStatus
+}
+
+func (whatsapp) refusals(p control.Person) []refusal {
+	by := func(code string) control.Fault {
+		return control.Fault{Kind: "ack_error", Stanza: "message", Person: p.ID, Args: map[string]string{"error": code}}
+	}
+	return []refusal{
+		{by("403"), "WhatsApp does not let you write here", event.MessageStatusFail},
+		{by("479"), "try again", event.MessageStatusRetriable},
+	}
+}
+
+func (messenger) refusals(p control.Person) []refusal {
+	how := func(how, why string) control.Fault {
+		return control.Fault{Kind: "task_fail", Stanza: "task/46", Person: p.ID, Args: map[string]string{"how": how, "message": why}}
+	}
+	var all []refusal
+	for _, kind := range []string{"optimistic", "task", "error"} {
+		why := "No, says " + kind
+		all = append(all, refusal{how(kind, why), "Messenger refused this: ", event.MessageStatusRetriable})
+	}
+	return all
+}
+
+// lostAnswers are faults that take the answer to a message away.
+func (whatsapp) lostAnswers(p control.Person) []control.Fault {
+	return []control.Fault{{Kind: "close_before", Person: p.ID, Args: map[string]string{"point": "message_ack"}}}
+}
+
+func (messenger) lostAnswers(p control.Person) []control.Fault {
+	return []control.Fault{
+		{Kind: "close_after", Stanza: "task/46", Person: p.ID},
+		{Kind: "task_fail", Stanza: "task/46", Person: p.ID, Args: map[string]string{"how": "silent"}},
+	}
+}
+
+// sendsHuge has somebody send a file that is said to be larger than any homeserver allows, and returns a word of its address.
+func (whatsapp) sendsHuge(s *stage, p *person) string {
+	s.Helper()
+	hash := make([]byte, 32)
+	hash[0] = 1
+	huge, err := json.Marshal(map[string]any{"documentMessage": map[string]any{
+		"directPath": "/v/document/huge.enc?x=1", "mediaKey": hash, "fileSHA256": hash, "fileEncSHA256": hash,
+		"fileLength": "5368709120", "fileName": "huge.zip", "mimetype": "application/zip",
+	}})
+	s.must(err)
+	p.sends(control.SendRequest{To: s.me.ID, Raw: huge})
+	return "huge.enc"
+}
+
+func (m messenger) sendsHuge(s *stage, p *person) string {
+	s.Helper()
+	thread, err := strconv.ParseInt(p.ID, 10, 64)
+	s.must(err)
+	row := func(name string, length int, columns map[int]any) []any {
+		call := make([]any, length+1)
+		call[0] = name
+		for at, value := range columns {
+			call[at+1] = value
+		}
+		return call
+	}
+	const id = "mid.$huge"
+	at := time.Now().UnixMilli()
+	s.must(s.stack.Simulator.Special(s.ctx, m.control(), s.me.ID, "rows", map[string]any{"database": 1, "calls": [][]any{
+		row("insertMessage", 81, map[int]any{3: thread, 5: at, 6: at, 7: at, 8: id, 10: thread}),
+		row("insertBlobAttachment", 49, map[int]any{
+			0: "huge.zip", 1: int64(5368709120), 2: true, 3: "https://cdn.fbsbx.com/huge.enc", 6: "application/zip", 23: 0,
+			27: thread, 29: 6, 30: "application/zip", 31: at, 32: id, 34: "990099",
+		}),
+	}}, nil))
+	return "huge.enc"
+}
