@@ -47,7 +47,7 @@ type Client struct {
 
 	wa     *whatsmeow.Client // nil if the login has no device
 	device types.JID         // the linked device's address; whatsmeow forgets it when it deletes the device
-	ended  atomic.Bool       // the device is unlinked
+	ended  atomic.Bool       // the device is unlinked, or just being so
 
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
@@ -106,6 +106,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	c.device = device.GetJID()
 	guardSessions(device)
 	waglobals.Patient(device)
+	waglobals.Mortal(device)
 	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
 	n.equip(c.wa, &c.said)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next
@@ -154,12 +155,13 @@ func (c *Client) IsLoggedIn() bool {
 // LogoutRemote implements bridgev2.NetworkAPI: it unlinks the device, as far as the network can be reached, disconnects
 // and deletes all keys.
 func (c *Client) LogoutRemote(ctx context.Context) {
-	if c.IsLoggedIn() && c.ctx.Err() == nil {
+	linked := c.IsLoggedIn() && c.ctx.Err() == nil
+	c.ended.Store(true) // from here on the library may have deleted the keys, and can't decrypt what comes
+	if linked {
 		if err := c.unlink(ctx); err != nil {
 			c.log.Warn().Err(err).Msg("Could not unlink the device: the phone still lists it")
 		}
 	}
-	c.ended.Store(true)
 	c.Disconnect()
 	c.forgetHistory(context.WithoutCancel(ctx))
 	if c.wa == nil {

@@ -25,6 +25,9 @@ const (
 // onUndecryptable shows that there is a message. By now whatsmeow has asked the sender's device and the own phone for it;
 // their answer comes as a normal message of the same id, and takes the placeholder's place.
 func (c *Client) onUndecryptable(evt *events.UndecryptableMessage) bool {
+	if c.ended.Load() {
+		return false // for want of keys that were deleted at logout
+	}
 	info := &evt.Info
 	log := c.log.With().Str("message_id", info.ID).Stringer("chat", info.Chat).Logger()
 	log.Warn().Bool("unavailable", evt.IsUnavailable).Msg("Message could not be decrypted and was asked for again")

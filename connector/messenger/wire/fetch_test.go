@@ -87,9 +87,10 @@ func TestFetchHistoryEnds(t *testing.T) {
 		"nothing is answered": {"", false, ErrNoAnswer},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for what does not come
 			n, r := newNetwork(t), newRecorder()
 			n.tasks = n.pushing(func(int) string { return test.push })
-			c := n.client(r, State{}, func(c *Config) { c.HistoryRetry, c.HistoryTimeout = 100*time.Millisecond, 200*time.Millisecond })
+			c := n.client(r, State{}, func(c *Config) { c.HistoryRetry, c.HistoryTimeout = time.Second, 4*time.Second })
 			mustConnect(t, c, r)
 			h, err := c.FetchHistory(t.Context(), 1002, Anchor{"anchor", 500})
 			if !errors.Is(err, test.err) || err == nil && h.More != test.more {

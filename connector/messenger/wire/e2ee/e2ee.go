@@ -65,6 +65,7 @@ type Options struct {
 // took it: add one with success status. Logging it out is refused in this mode; delete the device instead.
 func NewClient(o Options) *whatsmeow.Client {
 	waglobals.Patient(o.Device)
+	waglobals.Mortal(o.Device)
 	client := whatsmeow.NewClient(o.Device, o.Log)
 	client.MessengerConfig = &whatsmeow.MessengerConfig{
 		UserAgent: o.Identity.UserAgent, BaseURL: o.Site, WebsocketURL: o.Config.Socket,
