@@ -32,6 +32,15 @@ func loginCookies(s *stage) {
 	expired := maps.Clone(cookies)
 	expired["xs"] = "00:expired" + randomHex(8)
 	s.secrets = append(s.secrets, expired["xs"])
+	// What is pasted before the bot asks is a command to it, and an unknown one. The log has commands in lower case.
+	for _, cookies := range []map[string]string{cookies, expired} {
+		s.secrets = append(s.secrets, strings.ToLower(cookies["xs"]), strings.ToLower(cookies["datr"]))
+	}
+	early, err := s.bot.Ask(s.ctx, strings.ReplaceAll(pasted(s, expired), " ", ""))
+	s.must(err)
+	if strings.Contains(strings.ToLower(early), strings.ToLower(expired["xs"])) {
+		s.Errorf("the bot repeats a cookie: %q", early)
+	}
 	// Each mistake has its own answer, and leaves nothing behind.
 	for _, mistake := range []struct{ name, paste, want string }{
 		{"no cookies at all", "these are my cookies", "parse input"},

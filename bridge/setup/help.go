@@ -22,6 +22,7 @@ Usage:
   crosschat [run] [flags]   run the bridge
   crosschat init [flags]    make config and registrations in a data folder
   crosschat doctor [flags]  check config, database, registration and homeserver
+  crosschat debug redact    make a test's fixture of a captured payload, without personal data
   crosschat version         say what this binary is made of
   crosschat help [command]  say more about a command
 
@@ -94,6 +95,17 @@ Flags:
 
 Example:
   crosschat doctor -c /data/config.yaml -r /data/registration.yaml
+`,
+	"debug": `crosschat debug redact: make a test's fixture of a payload of a real session.
+
+Reads a file, or standard input, and writes to standard output: JSON as Messenger and Instagram send it (an answer, the
+payload of a frame, several values in a row), or the HTML of a page, of which the data is kept. Structure, types and
+lengths stay; numbers, words and addresses become others, the same ones wherever the same stand. Read the result through
+before you give it away: no program knows all names.
+
+Examples:
+  crosschat debug redact answer.json > fixture.json
+  crosschat debug redact < messages.html > page.html
 `,
 	"version": "crosschat version: print version, commit and the versions of the libraries inside.\n",
 	"help":    "crosschat help [command]: print help.\n",

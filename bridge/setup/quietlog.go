@@ -14,6 +14,13 @@ import (
 // logs at debug level. Text may be in the log at trace level only.
 var unspoken = []string{"req_body"}
 
+// What a user writes to the bot that is no command may be anything, cookies that were pasted too early for example; the
+// library logs its first word in this field, with this message.
+const (
+	unknownCommand  = `"message":"Received unknown command"`
+	unknownCommands = "mx_command"
+)
+
 // quietWriters wraps each writer of a logging config in one that leaves unspoken fields out.
 func quietWriters(cfg *zeroconfig.Config) {
 	for i, writer := range cfg.Writers {
@@ -35,6 +42,9 @@ func (q quietWriter) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	if level != zerolog.TraceLevel {
 		for _, field := range unspoken {
 			shown = withoutField(shown, field)
+		}
+		if bytes.Contains(shown, []byte(unknownCommand)) {
+			shown = withoutField(shown, unknownCommands)
 		}
 	}
 	var err error

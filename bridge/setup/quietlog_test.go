@@ -48,13 +48,15 @@ func TestQuietWriters(t *testing.T) {
 	body := json.RawMessage(`{"msgtype":"m.text","body":"canary"}`)
 	log.Debug().Str("method", "PUT").RawJSON("req_body", body).Int("status", 200).Msg("Request completed")
 	log.Trace().RawJSON("req_body", json.RawMessage(`{"body":"at trace"}`)).Msg("Request completed")
+	log.Debug().Str("mx_command", `{"xs":"canary"}`).Msg("Received unknown command")
+	log.Debug().Str("mx_command", "list-logins").Msg("Processed a command")
 	for _, format := range []string{"json", "pretty"} {
 		written, err := os.ReadFile(filepath.Join(dir, format))
 		if err != nil {
 			t.Fatal(err)
 		}
 		text := string(written)
-		if strings.Contains(text, "canary") || !strings.Contains(text, "Request completed") || !strings.Contains(text, "200") || !strings.Contains(text, "at trace") {
+		if strings.Contains(text, "canary") || !strings.Contains(text, "Request completed") || !strings.Contains(text, "200") || !strings.Contains(text, "at trace") || !strings.Contains(text, "unknown command") || !strings.Contains(text, "list-logins") {
 			t.Errorf("the %s log has %s", format, text)
 		}
 	}
