@@ -5,19 +5,17 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"crosschat/simulator/control"
+	"crosschat/simulator/host"
 	"crosschat/simulator/instagram/direct"
 	"crosschat/simulator/instagram/faults"
 	"crosschat/simulator/instagram/wirelog"
@@ -79,13 +77,11 @@ type Server struct {
 	// Direct is the service behind it. Whoever uses it takes its lock.
 	Direct *direct.Direct
 
-	cfg      Config
-	ca       *authority
-	listener net.Listener
-	http     *http.Server
-	log      *wirelog.Log
-	faults   *faults.Set
-	secret   []byte // signs links
+	*host.Host
+	cfg    Config
+	log    *wirelog.Log
+	faults *faults.Set
+	secret []byte // signs links
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
@@ -103,28 +99,23 @@ type Server struct {
 // New makes a server and opens its listener; Serve must be called next, or Close.
 func New(cfg Config) (*Server, error) {
 	cfg.setDefaults()
-	ca, err := newAuthority()
-	if err != nil {
-		return nil, err
-	}
 	grey, err := greyPicture()
 	if err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", cfg.Listen, err)
-	}
 	s := &Server{
-		cfg: cfg, ca: ca, listener: listener, log: wirelog.New(NetworkID, cfg.OnEntry), faults: faults.New(faultKinds),
+		cfg: cfg, log: wirelog.New(NetworkID, cfg.OnEntry), faults: faults.New(faultKinds),
 		secret: []byte(token(16)), sessions: map[*world.Person][]*session{}, bySecret: map[string]*session{},
 		docs: newDocuments(), conns: map[*conn]bool{},
 	}
 	s.Direct = direct.New(cfg.Now, s.sign, grey)
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // a server outlives whoever made it
-	s.http = &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 20 * time.Second, ErrorLog: quietLog(),
-		TLSConfig: ca.config(), TLSNextProto: noHTTP2, // HTTP/2 has no upgrade that these clients could use
+	s.Host, err = host.Open(host.Options{
+		Listen: cfg.Listen, Authority: "Crosschat simulated Instagram", Names: hosts,
+		HeaderTimeout: 20 * time.Second, Handler: s.handler(),
+	})
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -142,32 +133,13 @@ func greyPicture() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Serve accepts connections until Close; it returns nil after Close.
-func (s *Server) Serve() error {
-	err := s.http.ServeTLS(s.listener, "", "")
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve on %s: %w", s.Address(), err)
-}
-
 // Close ends every connection and waits until nothing of the server runs any more.
 func (s *Server) Close() error {
 	s.cancel()
-	err := s.http.Close()
-	s.listener.Close() //nolint:errcheck // closed by the line above if Serve was called
+	err := s.Host.Close()
 	s.running.Wait()
-	if err != nil {
-		return fmt.Errorf("close listener: %w", err)
-	}
-	return nil
+	return err
 }
-
-// Address is host:port of the TLS listener.
-func (s *Server) Address() string { return s.listener.Addr().String() }
-
-// CAPEM is the certificate authority that signed the TLS certificate.
-func (s *Server) CAPEM() []byte { return s.ca.pem }
 
 // Log is what crossed the wires.
 func (s *Server) Log() *wirelog.Log { return s.log }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"crosschat/simulator/host"
 	"crosschat/simulator/messenger/faults"
 	"crosschat/simulator/messenger/wirelog"
 	"crosschat/simulator/messenger/world"
@@ -87,13 +86,11 @@ func (c *Config) setDefaults() {
 
 // Server is one simulated Messenger.
 type Server struct {
-	cfg      Config
-	ca       *authority
-	listener net.Listener
-	http     *http.Server
-	log      *wirelog.Log
-	faults   *faults.Set
-	secret   []byte // signs links to files
+	*host.Host
+	cfg    Config
+	log    *wirelog.Log
+	faults *faults.Set
+	secret []byte // signs links to files
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
@@ -117,56 +114,32 @@ func New(cfg Config) (*Server, error) {
 	if _, err := strconv.ParseUint(cfg.Version, 10, 64); err != nil {
 		return nil, fmt.Errorf("schema version %q: %w", cfg.Version, err)
 	}
-	ca, err := newAuthority()
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", cfg.Listen, err)
-	}
 	secret := make([]byte, 16)
 	rand.Read(secret) //nolint:errcheck // never fails
 	s := &Server{
-		cfg: cfg, ca: ca, listener: listener, log: cfg.Log, faults: faults.New("fault-", faultKinds),
+		cfg: cfg, log: cfg.Log, faults: faults.New("fault-", faultKinds),
 		secret: secret, world: world.New(cfg.Now), accounts: map[int64]*account{}, bySecret: map[string]*session{},
 		cats: map[string]*cat{}, pendingUploads: map[upload]*world.Attachment{}, version: cfg.Version, docID: cfg.DocID, catDocID: cfg.CATDocID,
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // a server outlives whoever made it
-	s.http = &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 20 * time.Second, ErrorLog: quietLog(),
-		// HTTP/2 has no websocket upgrade that clients could use.
-		TLSNextProto: noHTTP2, TLSConfig: ca.config(),
+	var err error
+	s.Host, err = host.Open(host.Options{
+		Listen: cfg.Listen, Authority: "Crosschat simulator (Messenger)", Names: hosts,
+		HeaderTimeout: 20 * time.Second, Handler: s.handler(),
+	})
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
-}
-
-// Serve accepts connections until Close; it returns nil after Close.
-func (s *Server) Serve() error {
-	err := s.http.ServeTLS(s.listener, "", "")
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve on %s: %w", s.Address(), err)
 }
 
 // Close ends every connection and waits until nothing of the server runs any more.
 func (s *Server) Close() error {
 	s.cancel()
-	err := s.http.Close()
-	s.listener.Close() //nolint:errcheck // closed by the line above if Serve was called
+	err := s.Host.Close()
 	s.running.Wait()
-	if err != nil {
-		return fmt.Errorf("close listener: %w", err)
-	}
-	return nil
+	return err
 }
-
-// Address is host:port of the TLS listener.
-func (s *Server) Address() string { return s.listener.Addr().String() }
-
-// CAPEM is the certificate authority that signed the TLS certificate.
-func (s *Server) CAPEM() []byte { return s.ca.pem }
 
 // Log is what crossed the wires.
 func (s *Server) Log() *wirelog.Log { return s.log }

@@ -4,14 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"crosschat/simulator/host"
 	"crosschat/simulator/whatsapp/media"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
@@ -20,13 +20,14 @@ import (
 // clientRevision is what the version page names; clients only compare it with their own.
 const clientRevision = 1030000000
 
+// hosts are the names that clients dial (section 1).
+var hosts = []string{"web.whatsapp.com", "mmg.whatsapp.net", "*.whatsapp.net", "*.cdn.whatsapp.net"}
+
 // Server is one simulated WhatsApp server.
 type Server struct {
+	*host.Host
 	cfg      Config
 	identity *noise.Identity
-	ca       *authority
-	listener net.Listener
-	http     *http.Server
 	media    *media.Store
 	log      *stanzaLog
 	faults   *faultSet
@@ -64,28 +65,22 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := newAuthority(append(leafNames, cfg.MediaHosts...))
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %q: %w", cfg.Listen, err)
-	}
 	prefix := make([]byte, 4)
 	rand.Read(prefix) //nolint:errcheck // never fails
 	s := &Server{
-		cfg: cfg, identity: identity, ca: ca, listener: listener,
+		cfg: cfg, identity: identity,
 		media: media.NewStore(cfg.MediaHosts[0]), log: newStanzaLog(cfg.OnEntry), faults: newFaultSet(),
 		changed: make(chan struct{}), idPrefix: hex.EncodeToString(prefix),
 		byPhone: map[string]*user{}, byLID: map[string]*user{}, groups: map[string]*group{},
 		pairings: map[string]*Pairing{}, usedRefs: map[string]bool{}, mediaAuth: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.http = &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: cfg.HandshakeTimeout, ErrorLog: quietLog(),
-		// HTTP/2 has no websocket upgrade that clients could use.
-		TLSNextProto: noHTTP2,
+	s.Host, err = host.Open(host.Options{
+		Listen: cfg.Listen, Authority: "Crosschat simulator", Names: append(slices.Clone(hosts), cfg.MediaHosts...),
+		HeaderTimeout: cfg.HandshakeTimeout, Handler: s.handler(),
+	})
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -138,16 +133,6 @@ func (s *Server) handler() http.Handler {
 	})
 }
 
-// Serve accepts connections until Close; it returns nil after Close.
-func (s *Server) Serve() error {
-	s.http.TLSConfig = s.ca.config()
-	err := s.http.ServeTLS(s.listener, "", "")
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return fmt.Errorf("serve on %s: %w", s.Address(), err)
-}
-
 // Close ends every connection and waits until nothing of the server runs any more, calls of Deliver included.
 func (s *Server) Close() error {
 	s.mu.Lock()
@@ -155,20 +140,10 @@ func (s *Server) Close() error {
 	s.wake()
 	s.mu.Unlock()
 	s.cancel()
-	err := s.http.Close()
-	s.listener.Close() //nolint:errcheck // closed by the line above if Serve was called
+	err := s.Host.Close()
 	s.running.Wait()
-	if err != nil {
-		return fmt.Errorf("close listener: %w", err)
-	}
-	return nil
+	return err
 }
-
-// Address is host:port of the TLS listener.
-func (s *Server) Address() string { return s.listener.Addr().String() }
-
-// CAPEM is the certificate authority that signed the TLS certificate.
-func (s *Server) CAPEM() []byte { return s.ca.pem }
 
 // RootKey is the public Noise root.
 func (s *Server) RootKey() [32]byte { return s.cfg.Root.PublicKey() }

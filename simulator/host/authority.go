@@ -1,4 +1,4 @@
-package server
+package host
 
 import (
 	"crypto/ecdsa"
@@ -9,35 +9,27 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"math/big"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 )
 
-// leafNames are the names clients dial (section 1), and those by which a test reaches the listener itself.
-var leafNames = []string{"web.whatsapp.com", "mmg.whatsapp.net", "*.whatsapp.net", "*.cdn.whatsapp.net", "localhost"}
-
-var noHTTP2 = map[string]func(*http.Server, *tls.Conn, http.Handler){}
-
-// authority is a certificate authority of its own for each server, with the one certificate it signed.
+// authority is a certificate authority with the one certificate that it signed.
 type authority struct {
 	pem  []byte
 	leaf tls.Certificate
 }
 
-func newAuthority(names []string) (*authority, error) {
+func newAuthority(name string, hosts []string) (*authority, error) {
 	now := time.Now()
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("make authority key: %w", err)
 	}
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Crosschat simulator"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
@@ -49,17 +41,12 @@ func newAuthority(names []string) (*authority, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make certificate key: %w", err)
 	}
+	names := dnsNames(hosts)
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "web.whatsapp.com"},
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-	}
-	for _, name := range names {
-		host, _, _ := strings.Cut(name, ":")
-		if net.ParseIP(host) == nil && !slices.Contains(leaf.DNSNames, host) {
-			leaf.DNSNames = append(leaf.DNSNames, host)
-		}
+		DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, leafKey.Public(), caKey)
 	if err != nil {
@@ -71,9 +58,14 @@ func newAuthority(names []string) (*authority, error) {
 	}, nil
 }
 
-func (a *authority) config() *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{a.leaf}, MinVersion: tls.VersionTLS12}
+// dnsNames are the names among hosts, once each, and localhost, by which a test may reach the listener itself.
+func dnsNames(hosts []string) []string {
+	var names []string
+	for _, host := range hosts {
+		name, _, _ := strings.Cut(host, ":")
+		if net.ParseIP(name) == nil && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return append(names, "localhost")
 }
-
-// quietLog swallows what net/http says of clients that broke off, which tests do on purpose.
-func quietLog() *log.Logger { return log.New(io.Discard, "", 0) }
