@@ -175,7 +175,8 @@ func (n *Network) RemoveFault(_ context.Context, id string) error {
 
 // Log returns what crossed the wires.
 func (n *Network) Log(_ context.Context, from int) ([]control.LogEntry, error) {
-	return n.server.Log().Since(from), nil
+	entries, _ := n.server.Log().From(from)
+	return entries, nil
 }
 
 // AwaitLog blocks until the log has what match selects.

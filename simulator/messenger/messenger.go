@@ -23,8 +23,8 @@ import (
 	"crosschat/simulator/messenger/app"
 	"crosschat/simulator/messenger/chat"
 	"crosschat/simulator/messenger/server"
-	"crosschat/simulator/messenger/wirelog"
 	"crosschat/simulator/whatsapp/noise"
+	"crosschat/simulator/wirelog"
 )
 
 // Names of the two networks.

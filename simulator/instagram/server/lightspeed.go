@@ -10,8 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 
+	"crosschat/simulator/faults"
 	"crosschat/simulator/instagram/dgw"
-	"crosschat/simulator/instagram/faults"
 	"crosschat/simulator/instagram/iris"
 	"crosschat/simulator/instagram/world"
 )

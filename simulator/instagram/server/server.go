@@ -15,11 +15,11 @@ import (
 	"github.com/rs/zerolog"
 
 	"crosschat/simulator/control"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/host"
 	"crosschat/simulator/instagram/direct"
-	"crosschat/simulator/instagram/faults"
-	"crosschat/simulator/instagram/wirelog"
 	"crosschat/simulator/instagram/world"
+	"crosschat/simulator/wirelog"
 )
 
 // NetworkID names the network in the log and in the control API.
@@ -104,7 +104,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, log: wirelog.New(NetworkID, cfg.OnEntry), faults: faults.New(faultKinds),
+		cfg: cfg, log: wirelog.New(NetworkID, cfg.OnEntry), faults: faults.New("fault-", faultKinds),
 		secret: []byte(token(16)), sessions: map[*world.Person][]*session{}, bySecret: map[string]*session{},
 		docs: newDocuments(), conns: map[*conn]bool{},
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"crosschat/simulator/control"
-	"crosschat/simulator/instagram/faults"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/instagram/shape"
 	"crosschat/simulator/instagram/world"
 )

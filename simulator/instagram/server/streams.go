@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"crosschat/simulator/faults"
 	"crosschat/simulator/instagram/dgw"
-	"crosschat/simulator/instagram/faults"
 )
 
 // badQuery says what of a socket's query the gateway does not accept.

@@ -12,7 +12,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waWa6"
 
 	"crosschat/simulator/control"
-	"crosschat/simulator/messenger/faults"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
 )

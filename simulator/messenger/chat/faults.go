@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"crosschat/simulator/control"
-	"crosschat/simulator/messenger/faults"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/whatsapp/stanza"
 )
 

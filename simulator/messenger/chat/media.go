@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"crosschat/simulator/messenger/faults"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/whatsapp/media"
 )
 

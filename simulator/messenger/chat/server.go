@@ -13,11 +13,11 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"crosschat/simulator/control"
-	"crosschat/simulator/messenger/faults"
-	"crosschat/simulator/messenger/wirelog"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/whatsapp/media"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
+	"crosschat/simulator/wirelog"
 )
 
 // Config says what a Server needs. CheckCAT, Group and Blocked are called without any lock held.

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"crosschat/simulator/control"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/messenger/dgw"
-	"crosschat/simulator/messenger/faults"
 )
 
 // faultKinds is the table of all faults: what each does and which Args it takes. Person and Device (the number of the

@@ -9,8 +9,8 @@ import (
 	"github.com/coder/websocket"
 
 	"crosschat/simulator/control"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/messenger/dgw"
-	"crosschat/simulator/messenger/faults"
 	"crosschat/simulator/messenger/lightspeed"
 )
 

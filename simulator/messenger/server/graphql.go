@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"crosschat/simulator/messenger/faults"
+	"crosschat/simulator/faults"
 	"crosschat/simulator/messenger/lightspeed"
 )
 

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"crosschat/simulator/messenger/faults"
+	"crosschat/simulator/faults"
 )
 
 // Registrar keeps the encrypted devices of people. Its methods are called while the server's lock is held, and must not

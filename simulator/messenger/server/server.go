@@ -12,10 +12,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"crosschat/simulator/faults"
 	"crosschat/simulator/host"
-	"crosschat/simulator/messenger/faults"
-	"crosschat/simulator/messenger/wirelog"
 	"crosschat/simulator/messenger/world"
+	"crosschat/simulator/wirelog"
 )
 
 // NetworkID names the network in the log and in the control API.

@@ -31,7 +31,7 @@ func TestStrike(t *testing.T) {
 		{"by another id", control.Fault{MatchID: "z"}, Subject{ID: "abc"}, "-----"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New(map[string]string{"break": "breaks"})
+			s := New("fault-", map[string]string{"break": "breaks"})
 			test.fault.Kind = "break"
 			if _, err := s.Add(test.fault); err != nil {
 				t.Fatal(err)
@@ -55,22 +55,40 @@ func TestStrike(t *testing.T) {
 }
 
 func TestSet(t *testing.T) {
-	s := New(map[string]string{"break": "breaks"})
+	s := New("fault-", map[string]string{"break": "breaks"})
 	if _, err := s.Add(control.Fault{Kind: "brake"}); err == nil || !strings.Contains(err.Error(), "break") {
 		t.Errorf("unknown kind: %v", err)
 	}
-	f, err := s.Add(control.Fault{Kind: "break", Args: map[string]string{"n": "7", "ms": "20", "text": ""}, Hits: 9})
-	if err != nil || f.ID == "" || f.Hits != 0 {
+	f, err := s.Add(control.Fault{Kind: "break", Args: map[string]string{"n": "7", "ms": "20", "empty": "", "text": "t"}, Hits: 9})
+	if err != nil || f.ID != "fault-1" || f.Hits != 0 {
 		t.Fatalf("added %+v, %v", f, err)
 	}
 	args, hit := s.Strike("break", Subject{})
 	if !hit || args.Int("n", 1) != 7 || args.Int("m", 1) != 1 || args.Delay() != 20*time.Millisecond {
 		t.Errorf("arguments are %v", args)
 	}
-	if args.Text("text", "x") != "" || args.Text("none", "x") != "x" || Args(nil).Delay() != time.Second {
+	if args.Text("text", "x") != "t" || args.Text("empty", "x") != "x" || args.Text("none", "x") != "x" || Args(nil).Delay() != time.Second {
 		t.Error("standards are wrong")
 	}
 	if !s.Remove(f.ID) || s.Remove(f.ID) || len(s.List()) != 0 {
 		t.Error("removing did not work")
+	}
+}
+
+func TestRules(t *testing.T) {
+	s := New("fault-", map[string]string{"stall": "stalls"})
+	f, err := s.Add(control.Fault{Kind: "stall", Args: map[string]string{"ms": "5", "n": "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		args, hit := s.Rules("stall", Subject{})
+		if !hit || args.Delay() != 5*time.Millisecond || args.Int("n", 7) != 7 || args.Text("m", "d") != "d" {
+			t.Fatalf("got %v, %t", args, hit)
+		}
+	}
+	s.Remove(f.ID)
+	if _, hit := s.Rules("stall", Subject{}); hit {
+		t.Error("strikes after it was removed")
 	}
 }

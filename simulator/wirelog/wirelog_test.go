@@ -25,8 +25,12 @@ func TestLog(t *testing.T) {
 	if n := <-waiting; n != 2 {
 		t.Errorf("await found %d", n)
 	}
-	if hooked != 3 || len(l.Since(1)) != 2 || l.Since(1)[0].Index != 1 || len(l.Since(9)) != 0 {
-		t.Errorf("hooked %d, since 1: %+v", hooked, l.Since(1))
+	since, changed := l.From(1)
+	if hooked != 3 || len(since) != 2 || since[0].Index != 1 || since[0].Network != "net" {
+		t.Errorf("hooked %d, from 1 on: %+v", hooked, since)
+	}
+	if none, _ := l.From(9); len(none) != 0 {
+		t.Errorf("behind the end there is %+v", none)
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -45,11 +49,15 @@ func TestLog(t *testing.T) {
 	for range 2 * kept {
 		l.Add(control.LogEntry{})
 	}
-	if rest := l.Since(0); len(rest) >= 2*kept || rest[0].Index == 0 || rest[len(rest)-1].Index != 2*kept+2 {
+	<-changed
+	if rest, _ := l.From(0); len(rest) >= 2*kept || rest[0].Index == 0 || rest[len(rest)-1].Index != 2*kept+2 {
 		t.Errorf("%d entries are left, from %d to %d", len(rest), rest[0].Index, rest[len(rest)-1].Index)
 	}
 	l.Note("1", "what")
 	if u := l.Unexpected(); len(u) != 1 || u[0].What != "what" || u[0].Network != "net" {
 		t.Errorf("unexpected: %+v", u)
+	}
+	if last, _ := l.From(2*kept + 3); len(last) != 1 || !strings.HasSuffix(last[0].Data, "what") {
+		t.Errorf("what was noted shows as %+v", last)
 	}
 }

@@ -3,6 +3,7 @@
 package faults
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ import (
 type Subject struct {
 	Person string // "" if not known
 	Device int    // session or device, 0 if not known
-	What   string // such as graphql/MAWCatQuery, task/46, push/1, GET/image; its levels are cut by slashes
+	What   string // such as graphql/sendText, task/46, push/1, GET/image; its levels are cut by slashes
 	ID     string // message id, path or the like
 }
 
@@ -91,13 +92,8 @@ func (a Args) Int(key string, standard int) int {
 	return standard
 }
 
-// Text is an argument, standard if it is missing.
-func (a Args) Text(key, standard string) string {
-	if text := a[key]; text != "" {
-		return text
-	}
-	return standard
-}
+// Text is an argument, standard if it is missing or empty.
+func (a Args) Text(key, standard string) string { return cmp.Or(a[key], standard) }
 
 // Delay is the argument ms as a duration, one second if it is missing.
 func (a Args) Delay() time.Duration { return time.Duration(a.Int("ms", 1000)) * time.Millisecond }

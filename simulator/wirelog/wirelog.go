@@ -1,5 +1,5 @@
-// Package wirelog records what crosses a simulated network's wires, and what came that should not have come. It has no
-// goroutine of its own and may be used from any.
+// Package wirelog records what crosses a simulated network's wires, and what came that should not have come. Credentials
+// are never in it. It has no goroutine of its own and may be used from any.
 package wirelog
 
 import (
@@ -12,12 +12,20 @@ import (
 	"crosschat/simulator/control"
 )
 
-// Log is append-only.
+const (
+	// kept is how many entries are remembered at least; twice as many are at most.
+	kept = 50_000
+	// shownOnTimeout is how many of the last entries an await that timed out shows.
+	shownOnTimeout = 20
+)
+
+// Log is the record of one network. The oldest entries are forgotten when there are very many.
 type Log struct {
 	network string
 	hook    func(control.LogEntry)
 
 	mu         sync.Mutex
+	first      int // index of entries[0]
 	entries    []control.LogEntry
 	unexpected []control.Unexpected
 	changed    chan struct{} // closed and replaced at each entry
@@ -32,8 +40,12 @@ func New(network string, hook func(control.LogEntry)) *Log {
 func (l *Log) Add(e control.LogEntry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.Index, e.Time, e.Network = len(l.entries), time.Now(), l.network
+	e.Index, e.Time, e.Network = l.first+len(l.entries), time.Now(), l.network
 	l.entries = append(l.entries, e)
+	if len(l.entries) > 2*kept {
+		l.entries = append([]control.LogEntry{}, l.entries[kept:]...)
+		l.first += kept
+	}
 	close(l.changed)
 	l.changed = make(chan struct{})
 	if l.hook != nil {
@@ -41,7 +53,7 @@ func (l *Log) Add(e control.LogEntry) {
 	}
 }
 
-// Note records something that a client should not have done.
+// Note records something that a client should not have done, as an entry, too. person is empty if it is not known.
 func (l *Log) Note(person, what string) {
 	l.mu.Lock()
 	l.unexpected = append(l.unexpected, control.Unexpected{Network: l.network, Time: time.Now(), Person: person, What: what})
@@ -60,11 +72,12 @@ func (l *Log) Unexpected() []control.Unexpected {
 func (l *Log) From(index int) ([]control.LogEntry, <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	index = min(max(index, 0), len(l.entries))
-	return append([]control.LogEntry{}, l.entries[index:]...), l.changed
+	at := min(max(index-l.first, 0), len(l.entries))
+	return append([]control.LogEntry{}, l.entries[at:]...), l.changed
 }
 
-// Await blocks until match.Count entries match and returns all that do. A bad pattern or the end of ctx is an error.
+// Await blocks until match.Count entries match and returns all that do. When ctx ends first, the error shows the last
+// entries; a bad pattern is an error at once.
 func (l *Log) Await(ctx context.Context, match control.LogMatch) ([]control.LogEntry, error) {
 	pattern, err := regexp.Compile(match.Pattern)
 	if err != nil {
@@ -85,7 +98,12 @@ func (l *Log) Await(ctx context.Context, match control.LogMatch) ([]control.LogE
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, control.TimedOut("%d of %d log entries matched %+v in time, of %d", len(found), want, match, len(entries))
+			var last strings.Builder
+			for _, e := range entries[max(0, len(entries)-shownOnTimeout):] {
+				last.WriteString("\n  " + e.Direction + " " + e.Person + " " + e.Data)
+			}
+			return nil, control.TimedOut("%d of %d log entries matched %+v in time; the last of %d are:%s", len(found), want, match,
+				len(entries), last.String())
 		}
 	}
 }
