@@ -66,10 +66,10 @@ type Client struct {
 	blocked      string            // what the site said to that
 	live         *connection       // nil if there is none that has subscribed
 	echoes       *echoes
-	unread       [sha256.Size]byte // of what could not be read last
-	told         []AlertKind       // what was told once for all
-	deafAt       int64             // the event because of which a connection was given up as deaf
-	requestsAt   time.Time         // last time message requests were looked for
+	unread       map[[sha256.Size]byte]bool // what could not be read once
+	told         []AlertKind                // what was told once for all
+	deafAt       int64                      // the event because of which a connection was given up as deaf
+	requestsAt   time.Time                  // last time message requests were looked for
 	resnapshotAt time.Time
 	reconnects   int64 // how often a subscription was taken
 	failures     int   // how often in a row it wasn't
@@ -101,6 +101,7 @@ func New(o Options) (*Client, error) {
 		state:      o.State,
 		alerted:    make(map[string]string),
 		echoes:     newEchoes(),
+		unread:     make(map[[sha256.Size]byte]bool),
 		fetcher: media.Fetcher{Transport: o.Transports.Media, Hosts: o.Config.MediaHosts,
 			ChunkHosts: o.Config.ChunkHosts, Identity: identity},
 	}
@@ -112,6 +113,7 @@ func New(o Options) (*Client, error) {
 		Transport: o.Transports.Pages, Site: o.Config.Site, Hosts: o.Config.Hosts, Cookies: c.cookies, Identity: identity,
 		Header: c.browserHeader(), Rules: redirects, SessionCookie: cookieSession,
 		CookiesChanged: func() { o.Handler.CookiesChanged(c.cookies) },
+		LimitIsFinal:   true,
 		Retries:        o.Config.RetryCount, RetryWait: o.Config.RetryWait, Interval: o.Config.RequestInterval, Log: o.Log,
 	})
 	return c, err

@@ -71,25 +71,22 @@ func (n *connection) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = n.conn.Open(ctx, dgw.OpenOptions{First: first, FirstWantsAck: true, Handle: n.receive, Ended: n.ended})
-	if err != nil {
-		n.c.subscriptionFailed(ctx, n.document)
+	if _, err = n.conn.Open(ctx, dgw.OpenOptions{First: first, FirstWantsAck: true, Handle: n.receive, Ended: n.ended}); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	timer := time.NewTimer(n.c.cfg.SyncTimeout)
 	defer timer.Stop()
 	select {
 	case <-n.subscribed:
+		return n.poll(ctx)
 	case err = <-n.over:
-		n.c.subscriptionFailed(ctx, n.document)
-		return fmt.Errorf("subscribe: %w", err)
 	case <-timer.C:
-		n.c.subscriptionFailed(ctx, n.document)
-		return fmt.Errorf("subscribe: %w", dgw.ErrTimeout)
+		err = dgw.ErrTimeout
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return n.poll(ctx)
+	n.c.subscriptionFailed(ctx, n.document)
+	return fmt.Errorf("subscribe: %w", err)
 }
 
 func (n *connection) subscription() ([]byte, error) {
@@ -162,7 +159,7 @@ func (n *connection) handleOne(ctx context.Context, payload []byte) error {
 
 // begun is the server's word that the subscription was taken.
 func (n *connection) begun(ctx context.Context, o iris.Subscribed) {
-	n.note(o.Latest)
+	n.note(o.From)
 	select {
 	case <-n.subscribed:
 		return // said twice
@@ -207,9 +204,7 @@ func (n *connection) handleDelta(ctx context.Context, data []byte) error {
 			}
 		}
 		if e.event != nil && e.err == nil {
-			if m, ok := e.event.(NewMessage); ok {
-				n.c.noteEcho(&m.Message)
-			}
+			n.c.noteEvent(e.event)
 			if err = n.c.handler.HandleEvent(ctx, e.event); err != nil {
 				return fmt.Errorf("handle %s: %w", e.kind, err)
 			}
@@ -234,8 +229,11 @@ func (c *Client) advance(seq int64) {
 func (c *Client) unreadable(data []byte, err error) error {
 	sum := sha256.Sum256(data)
 	c.mu.Lock()
-	skip := c.unread == sum
-	c.unread = sum
+	skip := c.unread[sum]
+	if len(c.unread) >= maxUnread {
+		clear(c.unread)
+	}
+	c.unread[sum] = true
 	c.mu.Unlock()
 	if !skip {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
@@ -244,6 +242,9 @@ func (c *Client) unreadable(data []byte, err error) error {
 	c.handler.Alert(Alert{Kind: AlertUnreadable})
 	return nil
 }
+
+// maxUnread is how much that can't be read is remembered.
+const maxUnread = 1000
 
 // works says whether there is a connection that has not ended.
 func (n *connection) works() bool {

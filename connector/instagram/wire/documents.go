@@ -24,21 +24,29 @@ func (c *Client) document(op operation) string {
 	return op.id
 }
 
-// newerDocument looks for the id of an operation whose id is not taken any more. It answers false if there is no other, or
-// the config rules; then the handler is alerted, once.
-func (c *Client) newerDocument(ctx context.Context, op operation, stale string) (string, bool) {
+// findNewer looks for the id of an operation whose id is not taken any more. It is false if there is no other, or the config
+// rules.
+func (c *Client) findNewer(ctx context.Context, op operation, stale string) (string, bool) {
 	if id := c.document(op); id != stale {
 		return id, true // somebody else has found it
 	}
-	if c.cfg.Documents[op.name] == "" && c.cfg.FindDocuments {
-		c.findDocuments(ctx)
-		if id := c.document(op); id != stale {
-			c.log.Info().Str("operation", op.name).Str("document_id", id).Msg("Newer document found in the site's programs")
-			return id, true
-		}
-	}
-	if ctx.Err() != nil {
+	if c.cfg.Documents[op.name] != "" || !c.cfg.FindDocuments {
 		return "", false
+	}
+	c.findDocuments(ctx)
+	id := c.document(op)
+	if id == stale {
+		return "", false
+	}
+	c.log.Info().Str("operation", op.name).Str("document_id", id).Msg("Newer document found in the site's programs")
+	return id, true
+}
+
+// newerDocument is findNewer, and alerts the handler, once, if there is none.
+func (c *Client) newerDocument(ctx context.Context, op operation, stale string) (string, bool) {
+	id, ok := c.findNewer(ctx, op, stale)
+	if ok || ctx.Err() != nil {
+		return id, ok
 	}
 	c.mu.Lock()
 	told := c.alerted[op.name] == stale

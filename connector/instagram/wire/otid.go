@@ -47,7 +47,18 @@ func (e *echoes) add(otid OTID, sent Sent) {
 	}
 }
 
-// noteEcho remembers a message of the account's own.
+// noteEvent remembers what an event says to this package too: a message of the account's own, an inbox of several parts.
+func (c *Client) noteEvent(e Event) {
+	switch e := e.(type) {
+	case NewMessage:
+		c.noteEcho(&e.Message)
+	case FolderChanged:
+		if professional(e.Category) {
+			c.alertOnce(Alert{Kind: AlertProfessional})
+		}
+	}
+}
+
 func (c *Client) noteEcho(m *Message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,12 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
-
-	"crosschat/connector/metaweb/graphql"
-	"crosschat/connector/metaweb/web"
 )
 
 // variables are the variables of a call.
@@ -95,11 +91,14 @@ func (c *Client) inbox(data json.RawMessage) (*Inbox, *rawMailbox, error) {
 		if !seen[thread.IDs.Short] {
 			seen[thread.IDs.Short] = true
 			inbox.Threads = append(inbox.Threads, *thread)
-			inbox.Professional = inbox.Professional || thread.Category != "" && thread.Category != "PRIMARY"
+			inbox.Professional = inbox.Professional || professional(thread.Category)
 		}
 	}
 	return inbox, raw, nil
 }
+
+// professional says whether a category of the inbox is one that only professional accounts have.
+func professional(category string) bool { return category != "" && category != "PRIMARY" }
 
 const rootMailbox = "get_slide_mailbox_for_iris_subscription"
 
@@ -204,120 +203,3 @@ func (c *Client) Thread(ctx context.Context, thread ShortID) (*Thread, error) {
 
 // pageSize is the most messages that the server gives at once.
 const pageSize = 20
-
-// History fetches up to 20 messages: those before cursor if it is set, else those before message if that is set, else the
-// newest. ErrNotFound if there is no such thread; other errors are SendText's.
-func (c *Client) History(ctx context.Context, thread ShortID, before MessageID, cursor string) (*Page, error) {
-	if err := c.pages.Wait(ctx); err != nil {
-		return nil, err
-	}
-	v := variables{
-		"id": thread.String(), "after": nil, "before": nil, "first": pageSize, "last": nil, "newer_than_message_id": nil,
-		"older_than_message_id": nil, provided("IGDInitialMessagePageCount"): pageSize,
-	}
-	if cursor != "" {
-		v["after"] = cursor
-	} else if before != "" {
-		v["older_than_message_id"] = before
-	}
-	data, err := c.call(ctx, call{op: opMessages, root: "fetch__SlideThread", variables: v})
-	if err != nil {
-		return nil, err
-	}
-	var node struct {
-		Thread *struct {
-			Messages *rawPage `json:"slide_messages"`
-		} `json:"as_ig_direct_thread"`
-	}
-	if err = unmarshal(data, &node); err != nil || node.Thread == nil || node.Thread.Messages == nil {
-		return nil, fmt.Errorf("read history: %w", ErrNotFound)
-	}
-	page := node.Thread.Messages.page(thread, c.report)
-	if page.Cursor == cursor {
-		page.More = false // it would go round in circles
-	}
-	return page, nil
-}
-
-// Resolve finds the ids of a thread by its key. ErrNotFound if there is none (a chat that nobody has begun); other errors
-// are SendText's.
-func (c *Client) Resolve(ctx context.Context, key ThreadKey) (ThreadIDs, error) {
-	if err := c.allowed(false); err != nil {
-		return ThreadIDs{}, err
-	}
-	s, err := c.ready(ctx)
-	if err == nil {
-		var envelope *graphql.Envelope
-		envelope, err = c.navigate(ctx, s, key)
-		var reload *ReloadError
-		if errors.As(err, &reload) {
-			if s, err = c.loadAgain(ctx, s, reload.Reason); err == nil {
-				envelope, err = c.navigate(ctx, s, key)
-			}
-		}
-		if err == nil {
-			return readRoute(envelope.Payload, key)
-		}
-	}
-	return ThreadIDs{}, fmt.Errorf("resolve thread: %w", c.judge(err))
-}
-
-func (c *Client) navigate(ctx context.Context, s *site, key ThreadKey) (*graphql.Envelope, error) {
-	route := "/direct/t/" + key.String() + "/"
-	form := s.form()
-	for name, value := range map[string]string{
-		"__jssesw": "1", "client_previous_actor_id": s.ViewerID, "route_url": route, "routing_namespace": s.Namespace,
-		"__crn": "comet.igweb.PolarisDirectInboxRoute",
-	} {
-		form.Set(name, value)
-	}
-	request := web.Request{URL: c.cfg.Site + c.cfg.NavigationPath, Header: c.header(s, route)}
-	request.Header.Set("Priority", "u=1, i")
-	request.Form(form)
-	response, err := c.web.Do(ctx, request)
-	var status *web.StatusError
-	if errors.As(err, &status) && status.Status == http.StatusNotFound {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, c.explain(err, false)
-	}
-	envelope, err := graphql.Read(response.Body)
-	if err != nil {
-		return nil, &ReloadError{Reason: "answer is not JSON", Err: err}
-	}
-	if envelope.Failure != nil {
-		if stop := envelope.Target(c.web); stop != nil {
-			return nil, stop
-		}
-		return nil, c.classify(envelope.Failure, operation{}, "")
-	}
-	return envelope, nil
-}
-
-// readRoute finds the ids in the definition of a route.
-func readRoute(payload json.RawMessage, key ThreadKey) (ThreadIDs, error) {
-	var answer struct {
-		Payload struct {
-			Result struct {
-				Exports struct {
-					Root struct {
-						Props struct {
-							Short ShortID `json:"thread_fbid"`
-							Long  LongID  `json:"thread_igid"`
-						} `json:"props"`
-					} `json:"rootView"`
-				} `json:"exports"`
-			} `json:"result"`
-		} `json:"payload"`
-	}
-	if err := unmarshal(payload, &answer); err != nil {
-		return ThreadIDs{}, fmt.Errorf("resolve thread: %w", ErrNotFound)
-	}
-	props := answer.Payload.Result.Exports.Root.Props
-	ids := ThreadIDs{key, props.Short, props.Long}
-	if !ids.Complete() {
-		return ThreadIDs{}, fmt.Errorf("resolve thread: %w", ErrNotFound)
-	}
-	return ids, nil
-}

@@ -140,14 +140,24 @@ func (c *Client) noteSubscribed() {
 	c.reconnects++
 }
 
-// subscriptionFailed looks for another document for the deltas when the server refuses to begin with this one again.
+// Failures of the subscription in a row after which another document is looked for, and after which somebody is told: it
+// may be something else.
+const (
+	failuresToSearch = 2
+	failuresToTell   = 6
+)
+
+// subscriptionFailed is the server's refusal to begin.
 func (c *Client) subscriptionFailed(ctx context.Context, document string) {
 	c.mu.Lock()
 	c.failures++
-	again := c.failures > 1
+	failures := c.failures
 	c.mu.Unlock()
-	if again {
+	switch {
+	case failures >= failuresToTell:
 		c.newerDocument(ctx, opDelta, document)
+	case failures >= failuresToSearch:
+		c.findNewer(ctx, opDelta, document)
 	}
 }
 

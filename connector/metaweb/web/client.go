@@ -29,11 +29,13 @@ type Options struct {
 	// CookiesChanged is called, from the goroutine of the request, after a response changed the jar.
 	CookiesChanged func()
 
-	Timeout   time.Duration // of one try, 60 s if zero
-	Retries   int           // after network errors, 5xx and 429
-	RetryWait time.Duration // times the number of the try, twice that after 429
-	Interval  time.Duration // least time between two requests
-	Log       zerolog.Logger
+	Timeout time.Duration // of one try, 60 s if zero
+	Retries int           // after network errors, 5xx and 429
+	// LimitIsFinal keeps a request from being tried again after 429: its maker leaves the site alone by itself.
+	LimitIsFinal bool
+	RetryWait    time.Duration // times the number of the try, twice that after 429
+	Interval     time.Duration // least time between two requests
+	Log          zerolog.Logger
 }
 
 // Client makes requests as the user's browser.
@@ -121,7 +123,7 @@ func (c *Client) try(ctx context.Context, r Request) (response *Response, next *
 			return nil, nil, err
 		}
 		response, next, err = c.once(ctx, r)
-		if err == nil || ctx.Err() != nil || r.Once || attempt > c.opts.Retries || !retryable(err) {
+		if err == nil || ctx.Err() != nil || r.Once || attempt > c.opts.Retries || !c.retryable(err) {
 			return response, next, err
 		}
 		wait := c.wait(attempt, err)
@@ -142,6 +144,14 @@ func retryable(err error) bool {
 	var network *networkError
 	var status *StatusError
 	return errors.As(err, &network) || errors.As(err, &status) && status.temporary()
+}
+
+func (c *Client) retryable(err error) bool {
+	var status *StatusError
+	if c.opts.LimitIsFinal && errors.As(err, &status) && status.Status == http.StatusTooManyRequests {
+		return false
+	}
+	return retryable(err)
 }
 
 // Temporary says whether an error of Do or Page is one that time may mend.

@@ -52,7 +52,7 @@ func (c *Cookies) Header() string {
 // Update takes what a response sets and deletes, and says whether anything changed. A cookie without an age is one of
 // the session and is kept.
 func (c *Cookies) Update(response *http.Response, now time.Time) (changed bool) {
-	for _, cookie := range response.Cookies() {
+	for _, cookie := range setCookies(response.Header) {
 		if len(cookie.Name)+len(cookie.Value) > maxCookieSize {
 			continue
 		}
@@ -61,6 +61,26 @@ func (c *Cookies) Update(response *http.Response, now time.Time) (changed bool) 
 		}
 	}
 	return changed
+}
+
+// setCookies reads what a response sets and deletes. Values are taken as they stand, as browsers do: the library leaves out
+// those with backslashes, and takes quotes off.
+func setCookies(header http.Header) []*http.Cookie {
+	var cookies []*http.Cookie
+	for _, line := range header.Values("Set-Cookie") {
+		pair, attributes, _ := strings.Cut(line, ";")
+		name, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok || strings.ContainsAny(value, "\r\n\x00") {
+			continue
+		}
+		cookie, err := http.ParseSetCookie(name + "=x;" + attributes)
+		if err != nil {
+			continue
+		}
+		cookie.Value = strings.TrimSpace(value)
+		cookies = append(cookies, cookie)
+	}
+	return cookies
 }
 
 func (c *Cookies) set(cookie *http.Cookie, now time.Time) (changed bool) {

@@ -26,6 +26,7 @@ func TestCookiesUpdate(t *testing.T) {
 		{"expired", "a=x; Expires=Thu, 01 Jan 1970 00:00:01 GMT", "", true},
 		{"age wins over expiry", "a=c; Max-Age=5; Expires=Thu, 01 Jan 1970 00:00:01 GMT", "a=c", true},
 		{"delete what is not there", "z=x; Max-Age=0", "a=b", false},
+		{"quotes and escapes are kept", `a="NCG\054178:01f"; Domain=.example.com; Path=/; Secure`, `a="NCG\054178:01f"`, true},
 		{"not a cookie", "=;;", "a=b", false},
 		{"too large", "big=" + strings.Repeat("x", maxCookieSize), "a=b", false},
 	}

@@ -48,7 +48,7 @@ func (c *Client) own(u *url.URL) bool {
 
 // endsSession says whether a response takes the session's cookie away.
 func (c *Client) endsSession(response *http.Response) bool {
-	for _, cookie := range response.Cookies() {
+	for _, cookie := range setCookies(response.Header) {
 		if cookie.Name == c.opts.SessionCookie && deletes(cookie, time.Now()) {
 			return true
 		}
