@@ -66,6 +66,7 @@ type Client struct {
 	blocked      string            // what the site said to that
 	live         *connection       // nil if there is none that has subscribed
 	echoes       *echoes
+	lastOTID     OTID
 	unread       map[[sha256.Size]byte]bool // what could not be read once
 	told         []AlertKind                // what was told once for all
 	deafAt       int64                      // the event because of which a connection was given up as deaf

@@ -8,12 +8,16 @@ import (
 )
 
 // NewOTID makes an id for something to be sent, to be used again when it has to be sent again. It is what the web client
-// makes: the time, and 22 random bits.
+// makes, the time and 22 random bits, and higher than all before it.
 func (c *Client) NewOTID() OTID {
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
 	const bits = 22
-	return OTID((time.Now().UnixMilli()<<bits | int64(binary.LittleEndian.Uint32(random[:])&(1<<bits-1))) & math.MaxInt64)
+	id := OTID((time.Now().UnixMilli()<<bits | int64(binary.LittleEndian.Uint32(random[:])&(1<<bits-1))) & math.MaxInt64)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastOTID = max(id, c.lastOTID+1)
+	return c.lastOTID
 }
 
 // maxEchoes is how many of the account's own messages are remembered by their OTIDs.
