@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -112,26 +110,12 @@ func New(o Options) (*Client, error) {
 	var err error
 	c.web, err = web.NewClient(web.Options{
 		Transport: o.Transports.Pages, Site: o.Config.Site, Hosts: o.Config.Hosts, Cookies: c.cookies, Identity: identity,
-		Header: c.browserHeader(), Rules: redirects, SessionCookie: cookieSession,
+		Header: identity.Browser(c.cookies, o.Config.AsbdID), Rules: redirects, SessionCookie: cookieSession,
 		CookiesChanged: func() { o.Handler.CookiesChanged(c.cookies) },
 		LimitIsFinal:   true,
 		Retries:        o.Config.RetryCount, RetryWait: o.Config.RetryWait, Interval: o.Config.RequestInterval, Log: o.Log,
 	})
 	return c, err
-}
-
-// browserHeader is what every request to the site carries beside the identity.
-func (c *Client) browserHeader() http.Header {
-	width := "1920"
-	if w, _, ok := strings.Cut(c.cookies.Get("wd"), "x"); ok && digits(w) && len(w) < 6 {
-		width = w
-	}
-	header := http.Header{"X-Asbd-Id": {c.cfg.AsbdID}}
-	if c.identity.Brands != "" {
-		// Only browsers that send the one kind of hints send the other.
-		header["Viewport-Width"], header["Dpr"] = []string{width}, []string{"1"}
-	}
-	return header
 }
 
 // IGID is the account's number.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -129,10 +128,10 @@ func Default() Config {
 
 // Validate refuses what can't work, with the key and what is wrong.
 func (c *Config) Validate() error {
-	if err := checkAddress(c.Site, "http", "https"); err != nil {
+	if err := web.CheckAddress(c.Site, "http", "https"); err != nil {
 		return fmt.Errorf("site is %q: %w", c.Site, err)
 	}
-	if err := checkAddress(c.Gateway, "ws", "wss"); err != nil {
+	if err := web.CheckAddress(c.Gateway, "ws", "wss"); err != nil {
 		return fmt.Errorf("gateway is %q: %w", c.Gateway, err)
 	}
 	if len(c.Hosts) == 0 || len(c.MediaHosts) == 0 {
@@ -153,17 +152,6 @@ func (c *Config) Validate() error {
 		if id := c.Documents[name]; !digits(id) {
 			return fmt.Errorf("documents.%s is %q: it must be a number", name, id)
 		}
-	}
-	return nil
-}
-
-func checkAddress(text string, schemes ...string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return errors.New("not an address")
-	}
-	if !slices.Contains(schemes, u.Scheme) {
-		return fmt.Errorf("it must begin with one of %v", schemes)
 	}
 	return nil
 }

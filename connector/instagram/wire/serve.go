@@ -91,18 +91,8 @@ func (c *Client) gatewayOptions(s *site, socket, device string, extra url.Values
 	for name, values := range extra {
 		query[name] = values
 	}
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Cookie": c.cookies.Header(), "User-Agent": c.identity.UserAgent, "Origin": c.cfg.Site,
-		"Accept-Language": c.identity.Languages,
-		"Sec-Fetch-Dest":  "empty", "Sec-Fetch-Mode": "websocket", "Sec-Fetch-Site": "same-site",
-	} {
-		if value != "" {
-			header.Set(name, value)
-		}
-	}
 	return dgw.Options{
-		URL: c.cfg.Gateway + socket + "?" + query.Encode(), Header: header,
+		URL: c.cfg.Gateway + socket + "?" + query.Encode(), Header: c.identity.Socket(c.cookies, c.cfg.Site),
 		Client: &http.Client{Transport: c.transports.Sockets}, Log: c.log,
 		Strict: true, PingInterval: c.cfg.PingInterval, DeadAfter: c.cfg.DeadAfter,
 		EstablishTimeout: c.cfg.EstablishTimeout, AckTimeout: c.cfg.AckTimeout,

@@ -27,25 +27,11 @@ func newSite(state PageState, scripts []string) *site {
 	return s
 }
 
-// navigation are the headers of a page that the user opens. Without them the page is one for nobody.
-func navigation() http.Header {
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8," +
-			"application/signed-exchange;v=b3;q=0.7",
-		"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1",
-		"Upgrade-Insecure-Requests": "1",
-	} {
-		header.Set(name, value)
-	}
-	return header
-}
-
 const inboxPath = "/direct/inbox/"
 
 // loadSite loads the session page. Errors: *web.StopError, *page.MissingError, and those of web.Client.
 func (c *Client) loadSite(ctx context.Context) (*site, error) {
-	response, err := c.web.Page(ctx, web.Request{URL: c.cfg.Site + inboxPath, Header: navigation()})
+	response, err := c.web.Page(ctx, web.Request{URL: c.cfg.Site + inboxPath, Header: web.Navigation()})
 	if err != nil {
 		return nil, fmt.Errorf("load session page: %w", err)
 	}
@@ -69,18 +55,10 @@ func (c *Client) header(s *site, referer string) http.Header {
 	c.mu.Lock()
 	claim := c.state.Claim
 	c.mu.Unlock()
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Accept": "*/*", "Origin": c.cfg.Site, "Referer": c.cfg.Site + referer,
-		"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin",
+	return web.Script(c.cfg.Site, referer, map[string]string{
 		"X-Csrftoken": c.cookies.Get(cookieCSRF), "X-Fb-Lsd": s.LSD, "X-Ig-App-Id": s.AppID,
 		"X-Mid": c.cookies.Get(cookieMachine), "X-Ig-Www-Claim": claim, "X-Ig-Max-Touch-Points": "0",
-	} {
-		if value != "" {
-			header.Set(name, value)
-		}
-	}
-	return header
+	})
 }
 
 // restHeader is what requests to the site's older interface carry; those that only read say less of where they come from.

@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"crosschat/connector/messenger/wire/e2ee"
@@ -119,10 +118,10 @@ func Default() Config {
 
 // Validate refuses what can't work, with the key and what is wrong.
 func (c *Config) Validate() error {
-	if err := checkAddress(c.Site, "http", "https"); err != nil {
+	if err := web.CheckAddress(c.Site, "http", "https"); err != nil {
 		return fmt.Errorf("site is %q: %w", c.Site, err)
 	}
-	if err := checkAddress(c.Gateway, "ws", "wss"); err != nil {
+	if err := web.CheckAddress(c.Gateway, "ws", "wss"); err != nil {
 		return fmt.Errorf("gateway is %q: %w", c.Gateway, err)
 	}
 	if len(c.Hosts) == 0 || len(c.MediaHosts) == 0 {
@@ -138,19 +137,6 @@ func (c *Config) Validate() error {
 		}
 	}
 	return nil
-}
-
-func checkAddress(text string, schemes ...string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return errors.New("not an address")
-	}
-	for _, scheme := range schemes {
-		if u.Scheme == scheme {
-			return nil
-		}
-	}
-	return fmt.Errorf("it must begin with one of %v", schemes)
 }
 
 // needed are the cookies without which there is no session.

@@ -70,18 +70,8 @@ func (c *Client) gatewayOptions(s *site) dgw.Options {
 		"x-dgw-deviceid": {s.info.DeviceID}, "x-dgw-loggingid": {uuid.NewString()}, "x-dgw-tier": {"prod"},
 		"x-dgw-uuid": {s.info.UserID}, "x-dgw-version": {c.cfg.GatewayVersion},
 	}
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Cookie": c.cookies.Header(), "User-Agent": c.identity.UserAgent, "Origin": c.cfg.Site,
-		"Accept-Language": c.identity.Languages,
-		"Sec-Fetch-Dest":  "empty", "Sec-Fetch-Mode": "websocket", "Sec-Fetch-Site": "same-site",
-	} {
-		if value != "" {
-			header.Set(name, value)
-		}
-	}
 	return dgw.Options{
-		URL: c.cfg.Gateway + "?" + query.Encode(), Header: header, Client: &http.Client{Transport: c.transports.Sockets},
+		URL: c.cfg.Gateway + "?" + query.Encode(), Header: c.identity.Socket(c.cookies, c.cfg.Site), Client: &http.Client{Transport: c.transports.Sockets},
 		Log: c.log, PingInterval: c.cfg.PingInterval, DeadAfter: c.cfg.DeadAfter,
 		EstablishTimeout: c.cfg.EstablishTimeout, AckTimeout: c.cfg.AckTimeout, ResponseTimeout: c.cfg.ResponseTimeout,
 	}

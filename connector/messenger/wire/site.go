@@ -32,16 +32,7 @@ type site struct {
 // loadSite loads the page and reads it. Errors: *web.StopError, *page.MissingError, ErrNoVersion, *ReloadError, and those
 // of web.Client.
 func loadSite(ctx context.Context, cfg *Config, client *web.Client, cookies *web.Cookies, report reporter) (*site, error) {
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8," +
-			"application/signed-exchange;v=b3;q=0.7",
-		"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "none", "Sec-Fetch-User": "?1",
-		"Upgrade-Insecure-Requests": "1",
-	} {
-		header.Set(name, value)
-	}
-	response, err := client.Page(ctx, web.Request{URL: cfg.Site + "/messages", Header: header})
+	response, err := client.Page(ctx, web.Request{URL: cfg.Site + "/messages", Header: web.Navigation()})
 	if err != nil {
 		return nil, fmt.Errorf("load messages page: %w", err)
 	}
@@ -149,14 +140,7 @@ func (s *site) form() url.Values {
 
 // header is what requests by the page's scripts carry.
 func (s *site) header(referer string) http.Header {
-	header := http.Header{}
-	for name, value := range map[string]string{
-		"Accept": "*/*", "X-Fb-Lsd": s.info.LSD, "Origin": s.cfg.Site, "Referer": s.cfg.Site + referer,
-		"Sec-Fetch-Dest": "empty", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin",
-	} {
-		header.Set(name, value)
-	}
-	return header
+	return web.Script(s.cfg.Site, referer, map[string]string{"X-Fb-Lsd": s.info.LSD})
 }
 
 // syncParams chooses the parameters that start a database.

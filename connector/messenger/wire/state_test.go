@@ -85,20 +85,3 @@ func TestAdvise(t *testing.T) {
 		}
 	}
 }
-
-func TestIdentityDecidesHints(t *testing.T) {
-	n := newNetwork(t)
-	c := n.client(newRecorder(), State{}, nil)
-	c.cookies = web.NewCookies(map[string]string{"wd": "1280x700"})
-	if h := c.browserHeader(); h.Get("Viewport-Width") != "1280" || h.Get("Dpr") != "1" {
-		t.Errorf("chrome sends %v", h)
-	}
-	c.cookies = web.NewCookies(map[string]string{"wd": "1280\r\nx700"})
-	if got := c.browserHeader().Get("Viewport-Width"); got != "1920" {
-		t.Errorf("odd cookie gives width %q", got)
-	}
-	c.identity = web.Identity{UserAgent: "Mozilla/5.0 Firefox/140.0"}
-	if h := c.browserHeader(); len(h) != 1 {
-		t.Errorf("firefox sends %v, want no hints", h)
-	}
-}
