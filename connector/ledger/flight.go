@@ -11,6 +11,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
+	bridgestatus "maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 )
 
@@ -286,8 +287,8 @@ func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
 	f.lock.Unlock()
 	switch {
 	case status != nil && status.Status == event.MessageStatusSuccess:
-		if !isMessage(evt) {
-			return outcome{verdict: sent}
+		if !isMessage(evt) || status.Step == bridgestatus.MsgStepCommand {
+			return outcome{verdict: sent} // a command has no row, and may not be given twice
 		}
 		row, err := l.bridge.DB.Message.GetPartByMXID(context.WithoutCancel(l.ctx), evt.ID)
 		if err != nil {
