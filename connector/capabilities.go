@@ -18,5 +18,5 @@ func (c *Connector) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
 // GetBridgeInfoVersion implements bridgev2.NetworkConnector. A higher number makes bridgev2 send m.bridge (info) or the
 // room features (capabilities) again to all rooms: raise it whenever a member changes its answers.
 func (c *Connector) GetBridgeInfoVersion() (info, capabilities int) {
-	return 1, 2
+	return 1, 3
 }

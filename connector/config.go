@@ -11,6 +11,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 
+	"crosschat/connector/intake"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
 	"crosschat/connector/whatsapp"
@@ -22,14 +23,16 @@ var simulationExample string
 //go:embed monitoring.yaml
 var monitoringExample string
 
-// config is the section `network` of the config file: one section a network, which that network reads itself, one for the
-// ledger, one for monitoring, and one for simulated networks.
+// config is the section `network` of the config file: one section a network, which that network reads itself, the number of
+// chats that come over at login, one section for the ledger, one for monitoring, and one for simulated networks.
 type config struct {
-	WhatsApp   *whatsapp.Config  `yaml:"whatsapp"`
-	Messenger  *messenger.Config `yaml:"messenger"`
-	Ledger     ledger.Config     `yaml:"ledger"`
-	Monitoring monitoring        `yaml:"monitoring"`
-	Simulation simulation        `yaml:"simulation"`
+	WhatsApp  *whatsapp.Config  `yaml:"whatsapp"`
+	Messenger *messenger.Config `yaml:"messenger"`
+	Ledger    ledger.Config     `yaml:"ledger"`
+	// ChatsAtLogin is read by package intake.
+	ChatsAtLogin string     `yaml:"chats_at_login"`
+	Monitoring   monitoring `yaml:"monitoring"`
+	Simulation   simulation `yaml:"simulation"`
 }
 
 // monitoring is where the bridge shows how it is.
@@ -56,7 +59,7 @@ type simulation struct {
 // GetConfig implements bridgev2.NetworkConnector: the members' sections, each under its network's key.
 func (c *Connector) GetConfig() (example string, data any, upgrader configupgrade.Upgrader) {
 	var examples strings.Builder
-	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation), configupgrade.SimpleUpgrader(ledger.CopyConfig), configupgrade.SimpleUpgrader(copyMonitoring)}
+	upgraders := []configupgrade.Upgrader{configupgrade.SimpleUpgrader(copySimulation), configupgrade.SimpleUpgrader(intake.CopyConfig), configupgrade.SimpleUpgrader(ledger.CopyConfig), configupgrade.SimpleUpgrader(copyMonitoring)}
 	for _, m := range c.members {
 		section, _, up := m.GetConfig()
 		examples.WriteString(string(m.network) + ":\n" + indent(section) + "\n")
@@ -64,7 +67,7 @@ func (c *Connector) GetConfig() (example string, data any, upgrader configupgrad
 			upgraders = append(upgraders, &configupgrade.ProxyUpgrader{Prefix: []string{string(m.network)}, Target: up})
 		}
 	}
-	examples.WriteString(ledger.ConfigExample + "\n" + monitoringExample + "\n" + simulationExample)
+	examples.WriteString(intake.ConfigExample + "\n" + ledger.ConfigExample + "\n" + monitoringExample + "\n" + simulationExample)
 	example = examples.String()
 	return example, &c.config, configupgrade.MergeUpgraders(example, upgraders...)
 }
@@ -95,7 +98,7 @@ func indent(section string) string {
 
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork.
 func (c *Connector) ValidateConfig() error {
-	err := errors.Join(c.config.Ledger.Validate(), c.config.Monitoring.validate())
+	err := errors.Join(intake.Validate(c.config.ChatsAtLogin), c.config.Ledger.Validate(), c.config.Monitoring.validate())
 	each(c, func(n bridgev2.ConfigValidatingNetwork) {
 		if err == nil {
 			err = n.ValidateConfig()

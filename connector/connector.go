@@ -12,12 +12,15 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
+	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/intake"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
 	"crosschat/connector/remoteid"
+	"crosschat/connector/rooms"
 	"crosschat/connector/whatsapp"
 	crosschatdb "crosschat/database"
 )
@@ -29,6 +32,7 @@ type Connector struct {
 	simulate func() // tells the members what config says of simulated networks
 	db       *crosschatdb.Database
 	ledger   *ledger.Ledger
+	rooms    *rooms.Rooms
 	bridge   *bridgev2.Bridge
 }
 
@@ -69,14 +73,24 @@ type needsDatabase interface {
 	UseDatabase(*crosschatdb.Database)
 }
 
+// needsIntake is what a member satisfies that makes rooms of chats in which nobody has written.
+type needsIntake interface {
+	UseIntake(*intake.Intake)
+}
+
 // Init implements bridgev2.NetworkConnector.
 func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.bridge = bridge
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
 	bridge.DB.Log = metered(bridge.DB.Log)
 	c.db.WatchQueries(metered)
+	library, _ := bridge.Matrix.(*matrix.Connector)
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
+	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)
+	c.rooms = rooms.Attach(bridge, library, settings, c.nameOf)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
+	chats := intake.Attach(bridge, settings, &c.config.ChatsAtLogin)
+	each(c, func(n needsIntake) { n.UseIntake(chats) })
 	for _, m := range c.members {
 		m.Init(bridge)
 	}
@@ -97,12 +111,16 @@ func (c *Connector) Start(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w", m.network, err)
 		}
 	}
+	if err := c.rooms.Start(ctx); err != nil {
+		return err
+	}
 	return c.ledger.Start(ctx)
 }
 
 // Stop implements bridgev2.StoppableNetwork.
 func (c *Connector) Stop() {
 	c.ledger.Stop()
+	c.rooms.Stop()
 	each(c, bridgev2.StoppableNetwork.Stop)
 }
 
@@ -163,6 +181,16 @@ func (c *Connector) FillPortalBridgeInfo(portal *bridgev2.Portal, content *event
 	if filler, ok := m.NetworkConnector.(bridgev2.PortalBridgeInfoFillingNetwork); ok {
 		filler.FillPortalBridgeInfo(portal, content)
 	}
+	c.rooms.Review(portal) // bridgev2 asks for this whenever something about a portal has changed
+}
+
+// nameOf is the name of the network that an id belongs to.
+func (c *Connector) nameOf(id string) (bridgev2.BridgeName, bool) {
+	m, _, ok := owner(c, id)
+	if !ok {
+		return bridgev2.BridgeName{}, false
+	}
+	return m.GetName(), true
 }
 
 // owner finds the member that owns an id or flow id, and the id without prefix.

@@ -98,6 +98,8 @@ type WhatsAppUserLogin struct {
 	// LockedUntil is until when WhatsApp has locked the whole account, LockedFor why.
 	LockedUntil jsontime.Unix `json:"locked_until,omitzero"`
 	LockedFor   string        `json:"locked_for,omitempty"`
+	// HoldRequests is whether the user wants chats of people who are not in their address book held as requests.
+	HoldRequests bool `json:"hold_requests,omitempty"`
 	// EndReported is set once the user was told that the device is gone.
 	EndReported bool `json:"end_reported,omitempty"`
 }
@@ -159,6 +161,7 @@ func (m *UserLoginMetadata) CopyFrom(other any) {
 			// What the user chose, and what the account may not do, outlives a new login to the same account.
 			copied.ShowStatus = copied.ShowStatus || old.ShowStatus
 			copied.ShowPresence = copied.ShowPresence || old.ShowPresence
+			copied.HoldRequests = copied.HoldRequests || old.HoldRequests
 			if copied.Barred == nil {
 				copied.Barred, copied.NewChatsFrom = old.Barred, old.NewChatsFrom
 			}

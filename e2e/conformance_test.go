@@ -123,6 +123,7 @@ func builtScenarios() []scenario {
 		{id: "checkpoint", networks: messenger, show: checkpoint},
 		{id: "media.expired", networks: messenger, show: messengerMediaExpired},
 		{id: "location.live", networks: messenger, show: messengerLocationLive},
+		{id: "requests", networks: plain, show: requests},
 	}
 }
 

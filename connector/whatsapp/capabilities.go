@@ -21,7 +21,7 @@ const (
 
 // roomFeatures are what portal rooms can do. Only what is built is claimed.
 var roomFeatures = &event.RoomFeatures{
-	ID:              "crosschat.whatsapp.2",
+	ID:              "crosschat.whatsapp.3",
 	MaxTextLength:   maxTextLength,
 	File:            fileFeatures,
 	LocationMessage: event.CapLevelFullySupported,
@@ -38,6 +38,10 @@ var roomFeatures = &event.RoomFeatures{
 	Formatting:          formatting,
 	DisappearingTimer:   timers,
 	ReadReceipts:        true,
+	// bridgev2 has the client accept before a message goes out unless the network does that by itself.
+	MessageRequest: &event.MessageRequestFeatures{
+		AcceptWithMessage: event.CapLevelPartialSupport, AcceptWithButton: event.CapLevelFullySupported,
+	},
 	TypingNotifications: true,
 }
 

@@ -40,6 +40,7 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 		return c.statusInfo(), nil
 	}
 	info := c.chatInfo(ctx, chat)
+	info.MessageRequest = c.isRequest(ctx, portal, chat)
 	// A new room takes its name and picture from the ghost, so the ghost gets its own first: otherwise the room would
 	// start without and change at once.
 	ghost, err := c.network.bridge.GetGhostByID(ctx, info.Members.OtherUserID)
@@ -88,6 +89,9 @@ func (c *Client) onContact(evt *events.Contact) {
 	c.learnContact(evt)
 	if chat, ok := c.peer(c.ctx, evt.JID, types.EmptyJID); ok {
 		c.renameRoom(chat, evt.Timestamp)
+		if c.isContact(c.ctx, chat) {
+			c.endRequest(chat)
+		}
 	}
 }
 

@@ -75,6 +75,9 @@ type Client struct {
 	fillLock  sync.Mutex // guards fillTimer
 	fillTimer *time.Timer
 
+	roomless int      // how many chats were said to have no room; filling guards it
+	wroteTo  sync.Map // types.JID of chats in which the user wrote on another device, since the start
+
 	// What conversion looks up in the bridge, for tests to replace: who a person is in Matrix, and a stored message.
 	whoIs func(context.Context, types.JID) (id.UserID, string)
 	row   func(context.Context, *bridgev2.Portal, networkid.MessageID) *database.Message

@@ -11,6 +11,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
+
+	"crosschat/connector/convert"
 )
 
 // mostListed is how many contacts one answer shows: events have a limit of 64 kB.
@@ -42,7 +44,7 @@ func commandContacts() *commands.FullHandler {
 			for _, contact := range contacts {
 				name := *contact.UserInfo.Name
 				if strings.Contains(strings.ToLower(name), wanted) {
-					lines = append(lines, fmt.Sprintf("* %s: `%s`", plain(name), contact.UserID))
+					lines = append(lines, fmt.Sprintf("* %s: `%s`", convert.Plain(name), contact.UserID))
 				}
 			}
 			switch more := len(lines) - mostListed; {
@@ -57,14 +59,9 @@ func commandContacts() *commands.FullHandler {
 	}
 }
 
-// plain takes away what Markdown would read into a name.
-func plain(name string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "'", "[", `\[`, "<", "‹", ">", "›", "$", "＄", "\n", " ").Replace(name)
-}
-
 // accountCommands are those about the account and its chats' settings.
 func accountCommands() []commands.CommandHandler {
-	return append(settingCommands(), commandContacts(), commandPresence())
+	return append(settingCommands(), commandContacts(), commandPresence(), commandRequests())
 }
 
 // learnContact keeps which LID belongs to a phone number, as an entry of the address book says.

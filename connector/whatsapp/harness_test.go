@@ -18,6 +18,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/fakematrix"
+	"crosschat/connector/intake"
 	crosschatdb "crosschat/database"
 )
 
@@ -41,6 +42,8 @@ func (n aloneNetwork) GetDBMetaTypes() database.MetaTypes { return crosschatdb.M
 
 func (n aloneNetwork) Init(bridge *bridgev2.Bridge) {
 	n.UseDatabase(crosschatdb.New(bridge.DB.Database, bridge.Log))
+	chats := "all"
+	n.UseIntake(intake.Attach(bridge, crosschatdb.NewSettings(bridge.DB.Database, bridge.ID), &chats))
 	n.Network.Init(bridge)
 }
 

@@ -44,6 +44,9 @@ func (c *Client) fillRooms() {
 	c.filling.Lock()
 	defer c.filling.Unlock()
 	due, err := c.dueChats()
+	if err == nil {
+		due, err = c.admitted(due)
+	}
 	if err != nil {
 		c.fault(err, "Could not look which chats have history")
 		return

@@ -22,6 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/intake"
 	"crosschat/connector/waglobals"
 	crosschatdb "crosschat/database"
 )
@@ -35,6 +36,7 @@ type Network struct {
 
 	bridge      *bridgev2.Bridge
 	db          *crosschatdb.Database
+	intake      *intake.Intake
 	simulation  Simulation
 	transport   *transport
 	maxFileSize atomic.Int64
@@ -67,6 +69,11 @@ func (n *Network) Simulate(s Simulation) {
 // UseDatabase gives the network its store. It must be called before Start.
 func (n *Network) UseDatabase(db *crosschatdb.Database) {
 	n.db = db
+}
+
+// UseIntake tells the network who decides which chats get rooms. It must be called before Start.
+func (n *Network) UseIntake(i *intake.Intake) {
+	n.intake = i
 }
 
 // Init implements bridgev2.NetworkConnector.

@@ -90,7 +90,9 @@ func (c *Client) onMessage(evt *events.Message) bool {
 	}
 	c.learnName(info)
 	c.watch(chat)
-	if !info.IsFromMe {
+	if info.IsFromMe {
+		c.wrote(chat)
+	} else {
 		c.unbar(chat) // whoever writes to us may be answered
 	}
 	c.rekey(chat, info.Chat, chatAlt(info.MessageSource))

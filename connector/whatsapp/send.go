@@ -172,9 +172,10 @@ func errStopping() error {
 		WithMessage("the bridge was just stopping; send the message again"))
 }
 
-// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named.
+// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named. In
+// a request nothing is marked read.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
-	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || !c.work.Begin() {
+	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || receipt.Portal.MessageRequest || !c.work.Begin() {
 		return nil
 	}
 	defer c.work.Done()
@@ -229,7 +230,7 @@ func (c *Client) unread(ctx context.Context, receipt *bridgev2.MatrixReadReceipt
 
 // HandleMatrixTyping implements bridgev2.TypingHandlingNetworkAPI. Without a connection typing is forgotten.
 func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyping) error {
-	if !c.IsLoggedIn() || !c.online.Open() || isReadOnly(msg.Portal.ID) || !c.work.Begin() {
+	if !c.IsLoggedIn() || !c.online.Open() || isReadOnly(msg.Portal.ID) || msg.Portal.MessageRequest || !c.work.Begin() {
 		return nil
 	}
 	defer c.work.Done()
