@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	bridgestatus "maunium.net/go/mautrix/bridgev2/status"
@@ -42,6 +44,7 @@ type outcome struct {
 	verdict verdict
 	status  bridgev2.MessageStatus // why it failed or is tried again
 	shown   bool                   // the library has shown the status already
+	patient bool                   // the fault is our side's: such a try does not count
 }
 
 // final is an outcome that may not be tried again.
@@ -208,8 +211,18 @@ func (l *Ledger) away(err error) outcome {
 	if l.ctx.Err() != nil {
 		return outcome{verdict: stopped}
 	}
-	return outcome{verdict: again, status: bridgev2.WrapErrorInStatus(err).
+	return outcome{verdict: again, patient: true, status: bridgev2.WrapErrorInStatus(err).
 		WithMessage("the bridge had trouble with its database; send the message again")}
+}
+
+// ourFault is whether a message's file could not be read because the homeserver did not answer, or for want of space to
+// put it. That another server, from which ours would have to get the file, does not answer is none: it may be for ever.
+func ourFault(err error) bool {
+	if !errors.Is(err, bridgev2.ErrMediaDownloadFailed) {
+		return false
+	}
+	var request mautrix.HTTPError
+	return errors.As(err, &request) && request.Response == nil || errors.Is(err, syscall.ENOSPC)
 }
 
 // awaitKey waits until an encrypted event is decrypted. The key may come after it.
@@ -308,6 +321,9 @@ func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
 	}
 	if err := l.store.Reachable(l.ctx); err != nil {
 		return l.away(err)
+	}
+	if ourFault(status.InternalError) {
+		return outcome{verdict: again, patient: true, status: *status}
 	}
 	if status.SendNotice || !status.IsCertain { // an error that nobody has put into words is not certain
 		return outcome{verdict: failed, status: status.WithSendNotice(true), shown: true}

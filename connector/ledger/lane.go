@@ -191,6 +191,9 @@ func (ln *lane) handle(it *item) bool {
 		}
 		out := l.fly(it)
 		ln.landed()
+		if out.patient {
+			tries--
+		}
 		if tries == maxTries && (out.verdict == again || out.verdict == rowless) {
 			out = out.final()
 		}
