@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type attempt struct {
 	txnIDs  map[string]string // library's transaction id to ours: the library repeats failed requests
 	parts   int               // how many parts the message was converted to, if it was
 	ignored bool              // the converter wants nothing shown
+	refused error             // why it could not convert
 	failed  error             // last request that found no homeserver, or one in trouble
 }
 
@@ -95,9 +97,38 @@ func (a *attempt) ignore() {
 	a.ignored = true
 }
 
-// outcome is what Deliver needs to know when the handling is over.
-func (a *attempt) outcome() (parts int, ignored bool, failed error) {
+// Unconverted is what a function that converts an edit returns if it fails, so that the event is tried again. The library
+// would say so in the room at each try, and take the edit for handled. An error that is none, or bridgev2's for what is not
+// to be shown, stays what it is.
+func Unconverted(ctx context.Context, err error) error {
+	try := attemptIn(ctx)
+	if err == nil || try == nil || errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+		return err
+	}
+	return try.refuse(err)
+}
+
+// refuse notes why the event could not be converted, and makes of it an error about which the library says nothing.
+func (a *attempt) refuse(err error) error {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	return a.parts, a.ignored, a.failed
+	a.refused = err
+	return fmt.Errorf("%w: %w", bridgev2.ErrIgnoringRemoteEvent, err)
+}
+
+// trouble is why the try came to nothing, as far as that is known: nil, or an awayError if the homeserver did not answer.
+func (a *attempt) trouble() error {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	if a.failed != nil {
+		return awayError{errors.Join(a.failed, a.refused)}
+	}
+	return a.refused
+}
+
+// outcome is what Deliver needs to know when the handling is over.
+func (a *attempt) outcome() (parts int, ignored bool) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	return a.parts, a.ignored
 }

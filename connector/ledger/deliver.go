@@ -70,14 +70,16 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 					converted, err := msg.Convert(ctx, portal, intent)
 					if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
 						try.ignore()
-					} else if err == nil {
+						return nil, err
+					}
+					if err == nil {
 						try.expect(converted)
 						if len(converted.Parts) > 1 {
 							err = l.begin(ctx, parts)
 						}
 					}
 					Passing("message.converted")
-					return converted, err
+					return converted, Unconverted(ctx, err)
 				},
 			}
 		})
@@ -154,8 +156,7 @@ func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, met
 		if err := handle(ctx, login, withTry, make); err != nil {
 			return err
 		}
-		_, _, failed := try.outcome()
-		return away(failed)
+		return try.trouble()
 	}, func(error) error {
 		result = meter.Undelivered
 		return nil
@@ -269,7 +270,7 @@ func (s signal) await(ctx context.Context, limit time.Duration) error {
 
 // stored is nil if the message's rows are complete, or its converter wants none.
 func stored(ctx context.Context, login *bridgev2.UserLogin, portal networkid.PortalKey, id networkid.MessageID, try *attempt) error {
-	parts, ignored, failed := try.outcome()
+	parts, ignored := try.outcome()
 	if ignored {
 		return nil
 	}
@@ -283,8 +284,8 @@ func stored(ctx context.Context, login *bridgev2.UserLogin, portal networkid.Por
 	if err := deleteRows(ctx, login, rows); err != nil {
 		return awayError{err}
 	}
-	if failed != nil {
-		return awayError{failed}
+	if err := try.trouble(); err != nil {
+		return err
 	}
 	return fmt.Errorf("%d of %d parts of message %q stored", len(rows), parts, id)
 }

@@ -136,6 +136,7 @@ func TestDeliverMessage(t *testing.T) {
 		{name: "room can't be made at first", message: text("1", "a"), intercept: failing("CreateRoom", 2), rows: 1, sent: 1},
 		{name: "second part fails once", message: text("1", "a", "b"), intercept: failOn("b"), rows: 2, sent: 3},
 		{name: "never taken", message: text("1", "a"), intercept: failing("SendMessage", 1000), rows: 0, sent: 0},
+		{name: "can't be converted at first", message: balking(text("1", "a"), 2), rows: 1, sent: 1},
 		{name: "nothing to show", message: ledger.Message{ID: "1", Convert: func(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
 			return nil, bridgev2.ErrIgnoringRemoteEvent
 		}}},
@@ -161,6 +162,18 @@ func TestDeliverMessage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// balking makes the first tries to convert a message fail.
+func balking(message ledger.Message, times int) ledger.Message {
+	convert := message.Convert
+	message.Convert = func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+		if times--; times >= 0 {
+			return nil, errors.New("the file did not come")
+		}
+		return convert(ctx, portal, intent)
+	}
+	return message
 }
 
 // failOn fails the first event with this body. The whole message is sent again then; a homeserver knows the parts that

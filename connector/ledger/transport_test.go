@@ -119,7 +119,7 @@ func TestTransportNotesWhenTheHomeserverIsAway(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			try := newAttempt("key")
 			mustPut(t, &test.hs, try, room+"/send/m.room.message/x1")
-			if _, _, failed := try.outcome(); (failed != nil) != test.away {
+			if failed := try.trouble(); errors.As(failed, new(awayError)) != test.away {
 				t.Errorf("failure noted: %v, want one: %v", failed, test.away)
 			}
 		})

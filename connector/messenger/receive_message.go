@@ -121,7 +121,8 @@ func (t *table) edits(ctx context.Context) error {
 			return &simplevent.Message[lightspeed.Edit]{
 				EventMeta: meta, Data: e, TargetMessage: row.ID,
 				ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
-					return t.c.convertEdit(ctx, portal, intent, existing, e)
+					edit, err := t.c.convertEdit(ctx, portal, intent, existing, e)
+					return edit, ledger.Unconverted(ctx, err)
 				},
 			}
 		})

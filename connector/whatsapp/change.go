@@ -126,7 +126,7 @@ func (c *Client) deliverEdit(evt *events.Message, chat, author types.JID, target
 				}
 				converted, err := c.toMatrix(ctx, portal, intent, evt)
 				if err != nil {
-					return nil, err
+					return nil, ledger.Unconverted(ctx, err)
 				}
 				edit := editOf(existing, converted.Parts)
 				for _, part := range edit.ModifiedParts {

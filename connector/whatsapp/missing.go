@@ -133,7 +133,7 @@ func (c *Client) replacePlaceholder(ctx context.Context, portal *bridgev2.Portal
 		if a, ok := missingIn(row); ok {
 			part, err := c.retried(ctx, portal, intent, a, evt)
 			if err != nil {
-				return nil, err
+				return nil, ledger.Unconverted(ctx, err)
 			}
 			row.Metadata = &crosschatdb.MessageMetadata{}
 			if part.DBMetadata != nil {

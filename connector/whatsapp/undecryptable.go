@@ -139,7 +139,7 @@ func (c *Client) toReplacement(ctx context.Context, portal *bridgev2.Portal, int
 	}
 	converted, err := c.toMatrix(ctx, portal, intent, evt)
 	if err != nil {
-		return nil, err
+		return nil, ledger.Unconverted(ctx, err)
 	}
 	first := converted.Parts[0]
 	existing[0].Metadata = &crosschatdb.MessageMetadata{}
