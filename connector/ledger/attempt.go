@@ -32,6 +32,7 @@ type attempt struct {
 	ignored bool              // the converter wants nothing shown
 	refused error             // why it could not convert
 	failed  error             // last request that found no homeserver, or one in trouble
+	after   []func()          // what is to be done when it is stored
 }
 
 type contextKey struct{}
@@ -89,6 +90,23 @@ func (a *attempt) fail(err error) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	a.failed = err
+}
+
+// whenStored has something done when what the handling sent is stored.
+func (a *attempt) whenStored(do func()) {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.after = append(a.after, do)
+}
+
+// stored is called when what the handling sent is.
+func (a *attempt) stored() {
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	for _, do := range a.after {
+		do()
+	}
+	a.after = nil
 }
 
 func (a *attempt) ignore() {

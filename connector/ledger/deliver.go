@@ -90,6 +90,7 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 		if err = stored(ctx, login, meta.PortalKey, msg.ID, try); err != nil {
 			return err
 		}
+		try.stored()
 		return away(errors.Join(l.end(ctx, parts), l.end(ctx, begunStep{stepRoom, portalName(meta.PortalKey)})))
 	}, func(cause error) error {
 		result = meter.Undelivered
@@ -156,7 +157,11 @@ func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, met
 		if err := handle(ctx, login, withTry, make); err != nil {
 			return err
 		}
-		return try.trouble()
+		if err := try.trouble(); err != nil {
+			return err
+		}
+		try.stored()
+		return nil
 	}, func(error) error {
 		result = meter.Undelivered
 		return nil

@@ -51,6 +51,9 @@ func (l *Ledger) say(try *attempt, room id.RoomID, content *event.MessageEventCo
 	ctx, cancel := context.WithTimeout(try.into(l.ctx), time.Minute)
 	defer cancel()
 	_, err := l.bridge.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: content}, nil)
+	if err == nil {
+		try.stored()
+	}
 	return err
 }
 

@@ -47,7 +47,7 @@ type transport struct {
 	plain map[string]bool
 	// looked are the rooms in which this run has looked for what an earlier one may have sent, see alreadySent.
 	looked map[string]bool
-	// uncertain are transaction ids of ours whose request failed, so that nobody knows whether it was carried out. The
+	// uncertain are transaction ids of ours that were used, of events that are not stored yet. If one is used again, the
 	// homeserver may have been restarted since, and Synapse keeps the ids of appservices only in memory.
 	uncertain map[string]bool
 }
@@ -55,9 +55,7 @@ type transport struct {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.guard(req); err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
+		discard(req)
 		return nil, err
 	}
 	try := attemptIn(req.Context())
@@ -73,10 +71,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			req.URL.Path = strings.TrimSuffix(req.URL.Path, made) + txnID
 		}
 	}
-	if resp := t.alreadySent(req, ours); resp != nil {
-		return resp, nil
-	}
 	if ours != "" {
+		try.whenStored(func() { t.note(ours, false) })
+		if resp, err := t.alreadySent(req, ours); resp != nil || err != nil {
+			if err != nil {
+				try.fail(err)
+			}
+			discard(req)
+			return resp, err
+		}
+		t.note(ours, true)
 		Passing("matrix.sending")
 	}
 	resp, err := t.next.RoundTrip(req)
@@ -86,7 +90,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(req.URL.Path, "/createRoom") {
 		Passing("room.made")
 	}
-	t.note(ours, err != nil || resp.StatusCode >= http.StatusInternalServerError)
 	switch {
 	case err != nil:
 		try.fail(err)
@@ -96,11 +99,18 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// note remembers whether it is known what became of a request.
+// discard closes the body of a request that is not made, as an http.RoundTripper must.
+func discard(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// note remembers whether a transaction id was used that must not be used again without looking.
 func (t *transport) note(txnID string, uncertain bool) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	if uncertain && txnID != "" {
+	if uncertain {
 		t.uncertain[txnID] = true
 	} else {
 		delete(t.uncertain, txnID)
@@ -175,27 +185,30 @@ func givesKeysAway(req *http.Request) bool {
 		req.Method == http.MethodPost && strings.HasSuffix(path, "/keys/upload")
 }
 
-// alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out all
-// the same: the homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It looks if
-// an earlier request failed, and for the first one of each room, since that may be what an earlier run had sent when it
-// ended: a login's messages come one after the other. It is nil if the request has to be made.
-func (t *transport) alreadySent(req *http.Request, txnID string) *http.Response {
+// alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out: the
+// homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It looks if an id is used
+// again, and for the first request of each room, since that may be what an earlier run had sent when it ended: a login's
+// messages come one after the other. Without error and answer the request has to be made.
+func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response, error) {
 	path := strings.Split(req.URL.EscapedPath(), "/")
-	if txnID == "" || len(path) < 4 {
-		return nil
+	if len(path) < 4 {
+		return nil, nil
 	}
 	room := path[len(path)-4]
 	t.lock.Lock()
 	doubtful := t.uncertain[txnID] || !t.looked[room]
 	t.lock.Unlock()
 	if !doubtful {
-		return nil
+		return nil, nil
 	}
 	resp, err := t.ask(req, url.Values{"dir": {"b"}, "limit": {recentEvents}}, append(path[:len(path)-3], "messages")...)
 	if err != nil {
-		return nil
+		return nil, fmt.Errorf("look whether an event was sent: %w", err)
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusInternalServerError || resp.StatusCode == http.StatusTooManyRequests {
+		return nil, fmt.Errorf("look whether an event was sent: %s", resp.Status)
+	}
 	var page struct {
 		Chunk []struct {
 			ID       string `json:"event_id"`
@@ -204,24 +217,26 @@ func (t *transport) alreadySent(req *http.Request, txnID string) *http.Response 
 			} `json:"unsigned"`
 		} `json:"chunk"`
 	}
-	if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&page) != nil {
-		return nil
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil // such as one who is not in the room
+	}
+	if err = json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		return nil, fmt.Errorf("look whether an event was sent: %w", err)
 	}
 	t.lock.Lock()
 	t.looked[room] = true
 	t.lock.Unlock()
 	for _, evt := range page.Chunk {
 		if evt.Unsigned.TxnID == txnID && evt.ID != "" {
-			t.note(txnID, false)
 			body, _ := json.Marshal(map[string]string{"event_id": evt.ID}) // strings can always be encoded
 			return &http.Response{
 				Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 				Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
 				Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-			}
+			}, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // kindRedact begins the kind of a redaction; the rest is the event that it redacts.
