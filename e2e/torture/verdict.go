@@ -28,6 +28,7 @@ type tally struct {
 	lost, doubled, order, wrong int
 	told                        int // not shown, but the sender was told so
 	swapped                     int // came to the bridge out of order already
+	forgotten                   int // the homeserver never handed them to the bridge
 	changes, ineffective        int // edits, reactions and deletions, and those of them that are not to be seen
 	examples                    []string
 }
@@ -44,8 +45,9 @@ func (v *tally) example(what, text string) {
 }
 
 // compare holds what one side shows against what the other said. before says whether the first of two came to the bridge
-// before the second; told are those of which the sender was told that they were not bridged.
-func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before func(first, second *said) bool) map[*said]*shown {
+// before the second, came whether one came there at all; told are those of which the sender was told that they were not
+// bridged.
+func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before func(first, second *said) bool, came func(*said) bool) map[*said]*shown {
 	v.shown += len(list)
 	place := make(map[string]int, len(all))
 	for i, s := range all {
@@ -86,6 +88,8 @@ func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before 
 		case seen[s] != nil || s.doubtful || s.deleted:
 		case told[s]:
 			v.told++
+		case !came(s):
+			v.forgotten++
 		default:
 			v.lost++
 			v.example("lost", s.text)
@@ -174,7 +178,7 @@ func (t *torture) judge(ctx context.Context, deep bool) *verdict {
 		rooms := a.rooms()
 		a.lock.Lock()
 		for _, c := range a.chats {
-			err := v.judgeChat(ctx, c, rooms[c.ghost], tallies, handed, deep)
+			err := t.judgeChat(ctx, v, c, rooms[c.ghost], tallies, handed, deep)
 			v.err = errors.Join(v.err, err)
 		}
 		a.lock.Unlock()
@@ -186,7 +190,7 @@ func (t *torture) judge(ctx context.Context, deep bool) *verdict {
 }
 
 // judgeChat adds what became of a chat. Its account's lock is held.
-func (v *verdict) judgeChat(ctx context.Context, c *chat, rooms []*lab.Room, tallies map[string]*tally, handed map[id.EventID]int, deep bool) error {
+func (t *torture) judgeChat(ctx context.Context, v *verdict, c *chat, rooms []*lab.Room, tallies map[string]*tally, handed map[id.EventID]int, deep bool) error {
 	v.rooms += max(0, len(rooms)-1)
 	var inMatrix []*shown
 	told, changesTold := make(map[*said]bool), make(map[*said]bool)
@@ -203,7 +207,8 @@ func (v *verdict) judgeChat(ctx context.Context, c *chat, rooms []*lab.Room, tal
 		}
 	}
 	in, out := tallies[c.name+" in"], tallies[c.name+" out"]
-	seen := in.compare(c.in, inMatrix, nil, func(first, second *said) bool { return first.late || second.late })
+	seen := in.compare(c.in, inMatrix, nil, func(first, second *said) bool { return first.late || second.late },
+		func(*said) bool { return true })
 	in.compareChanges(ctx, seen, nil, deep)
 	onPhone, repeats, err := c.onPhone(ctx)
 	if err != nil {
@@ -212,7 +217,7 @@ func (v *verdict) judgeChat(ctx context.Context, c *chat, rooms []*lab.Room, tal
 	v.repeats += repeats
 	seen = out.compare(c.out, onPhone, told, func(first, second *said) bool {
 		return handed[id.EventID(first.id)] < handed[id.EventID(second.id)]
-	})
+	}, func(s *said) bool { return !deep || t.struck["homeserver"] == 0 || handed[id.EventID(s.id)] > 0 })
 	out.compareChanges(ctx, seen, changesTold, deep)
 	return nil
 }
@@ -257,17 +262,17 @@ func (v *verdict) table(t *torture, took time.Duration) string {
 	fmt.Fprintf(&b, " of them %d ended the bridge by SIGKILL", t.killed)
 	fmt.Fprintf(&b, "\n%-15s %9s %6s %8s %13s %6s %16s %9s %12s\n", "direction", "accepted", "lost", "doubled", "out of order", "wrong",
 		"failed and told", "changes", "ineffective")
-	swapped := 0
+	swapped, forgotten := 0, 0
 	for _, row := range v.tallies {
 		fmt.Fprintf(&b, "%-15s %9d %6d %8d %13d %6d %16d %9d %12d\n", row.name, row.accepted, row.lost, row.doubled, row.order, row.wrong,
 			row.told, row.changes, row.ineffective)
-		swapped += row.swapped
+		swapped, forgotten = swapped+row.swapped, forgotten+row.forgotten
 	}
 	if v.overrun > 0 {
 		fmt.Fprintf(&b, "whatsmeow's queue overran %d times: order from WhatsApp counts for nothing\n", v.overrun)
 	}
-	fmt.Fprintf(&b, "came out of order to the bridge %d, second rooms %d, not decrypted %d, repeats that phones recognised %d\n",
-		swapped, v.rooms, v.undecoded, v.repeats)
+	fmt.Fprintf(&b, "came out of order to the bridge %d, never handed over by a homeserver that was stopped %d\n", swapped, forgotten)
+	fmt.Fprintf(&b, "second rooms %d, not decrypted %d, repeats that phones recognised %d\n", v.rooms, v.undecoded, v.repeats)
 	for _, row := range v.tallies {
 		for _, example := range row.examples {
 			fmt.Fprintln(&b, "  "+example)
