@@ -53,8 +53,9 @@ type Undelivered struct {
 	Notice                            string // what the user is still to be told
 }
 
-// keptTransactions bounds how many transactions are known again. A homeserver repeats only its last one.
-const keptTransactions = 200
+// keptTransactions bounds how many transactions, and events in them, are known again. A homeserver repeats only its last
+// transaction, but the events of the last minutes are looked through when it was away.
+const keptTransactions = 2000
 
 // durably runs f in a transaction whose commit survives a power cut.
 func (l *Ledger) durably(ctx context.Context, f func(*sql.Tx) error) error {
@@ -106,6 +107,11 @@ func (l *Ledger) Accept(ctx context.Context, fingerprint string, seq int64, rows
 			return err
 		}
 		for _, row := range rows {
+			if known, err := acceptedBefore(ctx, tx, row); err != nil {
+				return err
+			} else if known {
+				continue
+			}
 			result, err = tx.ExecContext(ctx, `
 				INSERT INTO crosschat_outgoing (seq, event_id, room_id, body, received_at, tries, failed_at, reason, notice)
 				VALUES ($1, $2, $3, $4, $5, 0, 0, '', '') ON CONFLICT DO NOTHING
@@ -125,6 +131,24 @@ func (l *Ledger) Accept(ctx context.Context, fingerprint string, seq int64, rows
 		return nil, fmt.Errorf("accept a transaction: %w", err)
 	}
 	return stored, nil
+}
+
+// acceptedBefore notes an event among the transactions, by its own id, and says whether it was there.
+func acceptedBefore(ctx context.Context, tx *sql.Tx, row Outgoing) (bool, error) {
+	if row.EventID == "" {
+		return false, nil
+	}
+	result, err := tx.ExecContext(ctx, `
+		INSERT INTO crosschat_transaction (fingerprint, seq) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING
+	`, row.EventID, row.Seq)
+	if err != nil {
+		return false, fmt.Errorf("note event %q: %w", row.EventID, err)
+	}
+	count, err := result.RowsAffected()
+	if err != nil {
+		return false, fmt.Errorf("note event %q: %w", row.EventID, err)
+	}
+	return count == 0, nil
 }
 
 // LastSeq is the highest number in use.

@@ -182,7 +182,7 @@ func TestSizeIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		size, err := l.Size(t.Context())
-		if err != nil || size.Waiting != 0 || size.Failed != transactions || size.Transactions != 200 {
+		if err != nil || size.Waiting != 0 || size.Failed != transactions || size.Transactions != 2000 {
 			t.Errorf("before the failed are old: %+v (%v)", size, err)
 		}
 		if err := l.Prune(t.Context(), time.Now().Add(time.Second)); err != nil {

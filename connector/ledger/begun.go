@@ -47,7 +47,7 @@ func parsePortalName(name string) (networkid.PortalKey, error) {
 }
 
 func (l *Ledger) loadBegun(ctx context.Context) error {
-	for _, kind := range []string{stepRoom, stepParts} {
+	for _, kind := range []string{stepRoom, stepParts, stepOutage} {
 		keys, err := l.store.Begun(ctx, kind)
 		if err != nil {
 			return err

@@ -77,6 +77,7 @@ type Ledger struct {
 	lanes   map[laneKey]*lane
 	flights map[id.EventID]*flight
 	begun   map[begunStep]bool // true if it was begun by an earlier run
+	outage  bool               // the homeserver was away and has not been looked at since
 
 	finished queue[int64]
 	counts   counters
@@ -125,6 +126,7 @@ func (l *Ledger) Start(ctx context.Context) error {
 	l.goDo(l.writeOutcomes)
 	l.goDo(l.sweep)
 	l.goDo(func() { l.matrix.askAgain(l.ctx) })
+	l.goDo(l.watchHomeserver)
 	return nil
 }
 

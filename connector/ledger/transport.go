@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -36,6 +37,8 @@ type Guards struct {
 	// Learn is called when a message was about to go into an encrypted room in the clear, which is then refused: the
 	// bridge does not know the room's state.
 	Learn func(context.Context, id.RoomID) error
+	// Missed is called when the homeserver did not answer.
+	Missed func()
 }
 
 type transport struct {
@@ -54,6 +57,14 @@ type transport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.roundTrip(req)
+	if t.guards.Missed != nil && req.Context().Err() == nil && (errors.As(err, new(*net.OpError)) || errors.Is(err, io.EOF)) {
+		t.guards.Missed()
+	}
+	return resp, err
+}
+
+func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 	if err := t.guard(req); err != nil {
 		discard(req)
 		return nil, err
