@@ -35,6 +35,9 @@ type attempt struct {
 	after   []func()          // what is to be done when it is stored
 }
 
+// ownTxnID begins the transaction ids that are ours.
+const ownTxnID = "crosschat-"
+
 type contextKey struct{}
 
 func newAttempt(key ...string) *attempt {
@@ -81,7 +84,7 @@ func (a *attempt) txnID(kind, made string) (string, bool) {
 		return "", false
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "network to matrix\x00%s\x00%s", a.key, slot))
-	id := "crosschat-" + base64.RawURLEncoding.EncodeToString(sum[:18])
+	id := ownTxnID + base64.RawURLEncoding.EncodeToString(sum[:18])
 	a.txnIDs[made] = id
 	return id, true
 }

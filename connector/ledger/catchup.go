@@ -24,8 +24,9 @@ const (
 	outageMargin = time.Minute
 	// returnPause is how long the homeserver is given to hand over by itself what it remembers.
 	returnPause = 10 * time.Second
-	// outagePage is how many events of a room are looked at.
-	outagePage = "50"
+	// outagePage and mostPages bound how many events of a room are looked at.
+	outagePage = "100"
+	mostPages  = 10
 )
 
 // missed notes, once for each time, that the homeserver does not answer.
@@ -89,7 +90,7 @@ func (l *Ledger) catchUp(since, until time.Time) error {
 		return fmt.Errorf("list the rooms: %w", err)
 	}
 	for _, portal := range portals {
-		recent, err := l.matrix.recent(l.ctx, portal.MXID)
+		recent, err := l.matrix.recent(l.ctx, portal.MXID, since)
 		if err != nil {
 			l.log.Warn().Err(err).Stringer("room_id", portal.MXID).Msg("Could not read a room for what never came")
 			if l.matrix.answers(l.ctx) != nil {
@@ -161,17 +162,35 @@ func between(page []json.RawMessage, room id.RoomID, since, until time.Time) (pi
 	return picked
 }
 
-// recent reads the newest events of a room, newest first.
-func (s librarySide) recent(ctx context.Context, room id.RoomID) ([]json.RawMessage, error) {
-	var page struct {
-		Chunk []json.RawMessage `json:"chunk"`
-	}
+// recent reads the events of a room since a time, newest first, and some before it.
+func (s librarySide) recent(ctx context.Context, room id.RoomID, since time.Time) (all []json.RawMessage, err error) {
 	client := s.mx.Bot.Client
-	address := client.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "rooms", room, "messages"}, map[string]string{"dir": "b", "limit": outagePage})
-	if _, err := client.MakeRequest(ctx, http.MethodGet, address, nil, &page); err != nil {
-		return nil, fmt.Errorf("read the newest events of %s: %w", room, err)
+	query := map[string]string{"dir": "b", "limit": outagePage}
+	for range mostPages {
+		var page struct {
+			Chunk []json.RawMessage `json:"chunk"`
+			End   string            `json:"end"`
+		}
+		address := client.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "rooms", room, "messages"}, query)
+		if _, err = client.MakeRequest(ctx, http.MethodGet, address, nil, &page); err != nil {
+			return nil, fmt.Errorf("read the newest events of %s: %w", room, err)
+		}
+		all = append(all, page.Chunk...)
+		if page.End == "" || len(page.Chunk) == 0 || slices.ContainsFunc(page.Chunk, func(raw json.RawMessage) bool { return s.sentBefore(raw, since) }) {
+			break
+		}
+		query["from"] = page.End
 	}
-	return page.Chunk, nil
+	return all, nil
+}
+
+// sentBefore is whether somebody's event is from before a time. Those of ghosts bear the network's times.
+func (s librarySide) sentBefore(raw json.RawMessage, since time.Time) bool {
+	var evt struct {
+		Sender    id.UserID `json:"sender"`
+		Timestamp int64     `json:"origin_server_ts"`
+	}
+	return json.Unmarshal(raw, &evt) == nil && !s.l.bridge.IsGhostMXID(evt.Sender) && time.UnixMilli(evt.Timestamp).Before(since)
 }
 
 // answers is nil if the homeserver does.

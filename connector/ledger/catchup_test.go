@@ -49,7 +49,7 @@ type forgetting struct {
 	events []json.RawMessage
 }
 
-func (f forgetting) recent(context.Context, id.RoomID) ([]json.RawMessage, error) {
+func (f forgetting) recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error) {
 	return f.events, nil
 }
 

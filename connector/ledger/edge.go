@@ -92,9 +92,9 @@ type matrixSide interface {
 	showStatus(context.Context, *bridgev2.MessageStatus, *bridgev2.MessageStatusEventInfo)
 	// discardKeys has what is encrypted from now on encrypted with new keys.
 	discardKeys(context.Context)
-	// answers is nil if the homeserver does; recent are a room's newest events, newest first.
+	// answers is nil if the homeserver does; recent are a room's events since a time, newest first.
 	answers(context.Context) error
-	recent(context.Context, id.RoomID) ([]json.RawMessage, error)
+	recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error)
 	// learn brings what is known of a room's state up to date.
 	learn(context.Context, id.RoomID) error
 	// adoptRooms gives rooms that an earlier run had made when it ended to the portals that they were made for.
@@ -289,15 +289,17 @@ func (s plainSide) remember(context.Context, *event.Event)                 {}
 func (s plainSide) ours(sender id.UserID, _ int64, _ json.RawMessage) bool {
 	return s.l.bridge.IsGhostMXID(sender)
 }
-func (s plainSide) decrypts() bool                                               { return false }
-func (s plainSide) noticesOn() bool                                              { return true }
-func (s plainSide) askAgain(context.Context)                                     {}
-func (s plainSide) serve()                                                       {}
-func (s plainSide) discardKeys(context.Context)                                  {}
-func (s plainSide) answers(context.Context) error                                { return nil }
-func (s plainSide) recent(context.Context, id.RoomID) ([]json.RawMessage, error) { return nil, nil }
-func (s plainSide) learn(context.Context, id.RoomID) error                       { return nil }
-func (s plainSide) adoptRooms(context.Context, *Ledger)                          {}
+func (s plainSide) decrypts() bool                { return false }
+func (s plainSide) noticesOn() bool               { return true }
+func (s plainSide) askAgain(context.Context)      {}
+func (s plainSide) serve()                        {}
+func (s plainSide) discardKeys(context.Context)   {}
+func (s plainSide) answers(context.Context) error { return nil }
+func (s plainSide) recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error) {
+	return nil, nil
+}
+func (s plainSide) learn(context.Context, id.RoomID) error { return nil }
+func (s plainSide) adoptRooms(context.Context, *Ledger)    {}
 
 func (s plainSide) showStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
 	s.l.bridge.Matrix.(plainEdge).MatrixConnector.SendMessageStatus(ctx, status, info)

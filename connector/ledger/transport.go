@@ -26,7 +26,7 @@ func Transport(next http.RoundTripper, guards Guards) http.RoundTripper {
 		next = http.DefaultTransport
 	}
 	return &transport{
-		next: next, guards: guards, uncertain: make(map[string]bool), looked: make(map[string]bool), plain: make(map[string]bool),
+		next: next, guards: guards, uncertain: make(map[string]bool), looked: make(map[string]map[string]string), plain: make(map[string]bool),
 	}
 }
 
@@ -48,8 +48,9 @@ type transport struct {
 	lock sync.Mutex
 	// plain are the rooms of which the homeserver has said that they are not encrypted. Who encrypts one later tells us.
 	plain map[string]bool
-	// looked are the rooms in which this run has looked for what an earlier one may have sent, see alreadySent.
-	looked map[string]bool
+	// looked are the rooms in which this run has looked for what an earlier one may have sent, with the event of each
+	// transaction id of ours that it found and that did not come up yet.
+	looked map[string]map[string]string
 	// uncertain are transaction ids of ours that were used, of events that are not stored yet. If one is used again, the
 	// homeserver may have been restarted since, and Synapse keeps the ids of appservices only in memory.
 	uncertain map[string]bool
@@ -198,8 +199,8 @@ func givesKeysAway(req *http.Request) bool {
 
 // alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out: the
 // homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It looks if an id is used
-// again, and for the first request of each room, since that may be what an earlier run had sent when it ended: a login's
-// messages come one after the other. Without error and answer the request has to be made.
+// again, and before the first request of each room, since an earlier run may have sent something when it ended. Without
+// error and answer the request has to be made.
 func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response, error) {
 	path := strings.Split(req.URL.EscapedPath(), "/")
 	if len(path) < 4 {
@@ -207,8 +208,14 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 	}
 	room := path[len(path)-4]
 	t.lock.Lock()
-	doubtful := t.uncertain[txnID] || !t.looked[room]
+	found, looked := t.looked[room]
+	event := found[txnID]
+	delete(found, txnID)
+	doubtful := t.uncertain[txnID] || !looked
 	t.lock.Unlock()
+	if event != "" {
+		return answer(req, event), nil
+	}
 	if !doubtful {
 		return nil, nil
 	}
@@ -234,20 +241,33 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 	if err = json.NewDecoder(resp.Body).Decode(&page); err != nil {
 		return nil, fmt.Errorf("look whether an event was sent: %w", err)
 	}
-	t.lock.Lock()
-	t.looked[room] = true
-	t.lock.Unlock()
+	found = make(map[string]string)
 	for _, evt := range page.Chunk {
-		if evt.Unsigned.TxnID == txnID && evt.ID != "" {
-			body, _ := json.Marshal(map[string]string{"event_id": evt.ID}) // strings can always be encoded
-			return &http.Response{
-				Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-				Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
-				Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-			}, nil
+		if evt.ID != "" && strings.HasPrefix(evt.Unsigned.TxnID, ownTxnID) {
+			found[evt.Unsigned.TxnID] = evt.ID
 		}
 	}
+	event = found[txnID]
+	delete(found, txnID)
+	t.lock.Lock()
+	if !looked {
+		t.looked[room] = found
+	}
+	t.lock.Unlock()
+	if event != "" {
+		return answer(req, event), nil
+	}
 	return nil, nil
+}
+
+// answer is the homeserver's answer to a request that sent an event.
+func answer(req *http.Request, event string) *http.Response {
+	body, _ := json.Marshal(map[string]string{"event_id": event}) // strings can always be encoded
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}
 }
 
 // kindRedact begins the kind of a redaction; the rest is the event that it redacts.
