@@ -73,7 +73,7 @@ func (l *Ledger) enqueue(it *item) {
 		l.finish(it.row.Seq)
 		return
 	}
-	ln.items = append(ln.items, it)
+	ln.items = slices.Insert(ln.items, ln.place(it.evt.ID), it)
 	if key.ephemeral && len(ln.items) > mostEphemeral {
 		ln.items = slices.Delete(ln.items, 1, 2)
 	}
@@ -82,6 +82,30 @@ func (l *Ledger) enqueue(it *item) {
 	if parked {
 		l.showPending(it)
 	}
+}
+
+// place is where an event belongs in the lane: at the end, unless something that waits is about it. A homeserver that was
+// away may hand over a reaction before its message. The first item keeps its place, since it is being handled. The ledger's
+// lock is held.
+func (ln *lane) place(event id.EventID) int {
+	for i, it := range ln.items {
+		if event != "" && i > 0 && (relationTarget(it.evt) == event || redactionTarget(it.evt) == event) {
+			return i
+		}
+	}
+	return len(ln.items)
+}
+
+// relationTarget is the event that one edits or reacts to, which is told in the clear.
+func relationTarget(evt *event.Event) id.EventID {
+	relatable, ok := evt.Content.Parsed.(event.Relatable)
+	if !ok {
+		return ""
+	}
+	if relation := relatable.OptionalGetRelatesTo(); relation.GetReplaceID() != "" || relation.GetAnnotationID() != "" {
+		return relation.EventID
+	}
+	return ""
 }
 
 func redactionTarget(evt *event.Event) id.EventID {

@@ -207,6 +207,12 @@ func (t *torture) judgeChat(ctx context.Context, v *verdict, c *chat, rooms []*l
 		}
 	}
 	in, out := tallies[c.name+" in"], tallies[c.name+" out"]
+	for evt, a := range c.asked { // what the bridge got before its message, or never
+		if a.change && deep && t.struck["homeserver"] > 0 && handed[evt] < handed[id.EventID(a.id)] {
+			changesTold[a.said] = true
+			out.swapped++
+		}
+	}
 	seen := in.compare(c.in, inMatrix, nil, func(first, second *said) bool { return first.late || second.late },
 		func(*said) bool { return true })
 	in.compareChanges(ctx, seen, nil, deep)
