@@ -235,11 +235,10 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 			} `json:"unsigned"`
 		} `json:"chunk"`
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil // such as one who is not in the room
-	}
-	if err = json.NewDecoder(resp.Body).Decode(&page); err != nil {
-		return nil, fmt.Errorf("look whether an event was sent: %w", err)
+	if resp.StatusCode == http.StatusOK { // else it won't say, as to one who is not in the room
+		if err = json.NewDecoder(resp.Body).Decode(&page); err != nil {
+			return nil, fmt.Errorf("look whether an event was sent: %w", err)
+		}
 	}
 	found = make(map[string]string)
 	for _, evt := range page.Chunk {

@@ -280,3 +280,32 @@ func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return c.RoundTripper.RoundTrip(req)
 }
+
+func TestTransportLooksOnceWhereItIsNotTold(t *testing.T) {
+	hs := &recorder{status: http.StatusNotFound}
+	searches := 0
+	transport := Transport(roundTripper(func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.URL.Path, "/messages") {
+			searches++
+		}
+		return hs.RoundTrip(req)
+	}), Guards{})
+	for _, message := range []string{"1", "2"} {
+		try := newAttempt("login", "chat", "message", message)
+		try.expect(parts("a"))
+		req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut, "http://hs.localhost"+room+"/send/m.room.encrypted/x1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := transport.RoundTrip(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	if searches != 1 || len(hs.paths) != 2 {
+		t.Errorf("%d searches, %d requests; want 1 and 2", searches, len(hs.paths))
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

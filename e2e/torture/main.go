@@ -42,13 +42,12 @@ type options struct {
 	keep       string
 	fresh      bool
 	everyStep  bool
-	bench      int
 }
 
 func main() {
 	var opts options
 	flag.Uint64Var(&opts.seed, "seed", uint64(time.Now().UnixNano())%1_000_000, "chooses traffic and blows; printed, so that a run can be repeated")
-	flag.IntVar(&opts.kills, "kills", 200, "how many rounds, each with a blow")
+	flag.IntVar(&opts.kills, "kills", 240, "how many rounds, each with a blow; some five of six kill the bridge")
 	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for some of the steps: under three minutes")
 	flag.StringVar(&opts.homeserver, "homeserver", "", "synapse or dendrite; by default Synapse if this machine can have it")
 	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
@@ -59,7 +58,6 @@ func main() {
 	flag.StringVar(&opts.keep, "keep", "", "keep all files in this folder")
 	flag.BoolVar(&opts.fresh, "fresh", true, "begin a new chat in each round, so that rooms are made under blows, too")
 	flag.BoolVar(&opts.everyStep, "steps", false, "instead, do each thing once for each step of its way, and kill the bridge there")
-	flag.IntVar(&opts.bench, "bench", 0, "instead, measure bursts of so many texts with the ledger and without it")
 	flag.Parse()
 	os.Exit(run(opts))
 }
@@ -67,13 +65,6 @@ func main() {
 func run(opts options) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if opts.bench > 0 {
-		if err := bench(ctx, opts, opts.bench, 3); err != nil {
-			fmt.Fprintln(os.Stderr, "can't measure:", err)
-			return 2
-		}
-		return 0
-	}
 	fmt.Printf("seed %d\n", opts.seed)
 	t, err := newTorture(ctx, opts)
 	if err != nil {
