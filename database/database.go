@@ -76,8 +76,13 @@ func (d *Database) WhatsAppHistory() *WhatsAppHistory {
 }
 
 // Messenger holds Messenger's sessions and what their sync told.
-func (d *Database) Messenger() *Messenger {
-	return &Messenger{d.own}
+func (d *Database) Messenger() *Meta {
+	return &Meta{d.own, "messenger", []string{"session", "contact", "thread"}}
+}
+
+// Instagram holds Instagram's sessions and what they told.
+func (d *Database) Instagram() *Instagram {
+	return &Instagram{Meta{d.own, "instagram", []string{"session", "contact", "thread", "reaction"}}}
 }
 
 // WhatsAppStore holds the devices of all WhatsApp logins: their keys, sessions and app state.

@@ -3,6 +3,8 @@
 package database
 
 import (
+	"encoding/json"
+
 	"go.mau.fi/util/jsontime"
 
 	"maunium.net/go/mautrix/bridgev2/database"
@@ -15,24 +17,28 @@ import (
 type PortalMetadata struct {
 	WhatsApp  *WhatsAppPortal  `json:"whatsapp,omitempty"`
 	Messenger *MessengerPortal `json:"messenger,omitempty"`
+	Instagram *InstagramPortal `json:"instagram,omitempty"`
 }
 
 // GhostMetadata is stored with each ghost.
 type GhostMetadata struct {
 	WhatsApp  *WhatsAppGhost  `json:"whatsapp,omitempty"`
 	Messenger *MessengerGhost `json:"messenger,omitempty"`
+	Instagram *InstagramGhost `json:"instagram,omitempty"`
 }
 
 // MessageMetadata is stored with each message part.
 type MessageMetadata struct {
 	WhatsApp  *WhatsAppMessage  `json:"whatsapp,omitempty"`
 	Messenger *MessengerMessage `json:"messenger,omitempty"`
+	Instagram *InstagramMessage `json:"instagram,omitempty"`
 }
 
 // ReactionMetadata is stored with each reaction.
 type ReactionMetadata struct {
 	WhatsApp  *WhatsAppReaction  `json:"whatsapp,omitempty"`
 	Messenger *MessengerReaction `json:"messenger,omitempty"`
+	Instagram *InstagramReaction `json:"instagram,omitempty"`
 }
 
 // UserLoginMetadata is stored with each login. It holds no secret: keys and cookies have tables of their own, which are
@@ -40,6 +46,7 @@ type ReactionMetadata struct {
 type UserLoginMetadata struct {
 	WhatsApp  *WhatsAppUserLogin  `json:"whatsapp,omitempty"`
 	Messenger *MessengerUserLogin `json:"messenger,omitempty"`
+	Instagram *InstagramUserLogin `json:"instagram,omitempty"`
 }
 
 // WhatsAppPortal belongs to PortalMetadata.
@@ -135,6 +142,39 @@ type MessengerUserLogin struct {
 	Stopped string `json:"stopped,omitempty"`
 }
 
+// InstagramPortal belongs to PortalMetadata.
+type InstagramPortal struct{}
+
+// InstagramGhost belongs to GhostMetadata.
+type InstagramGhost struct{}
+
+// InstagramMessage belongs to MessageMetadata.
+type InstagramMessage struct {
+	// File is whether the part shows a file.
+	File bool `json:"file,omitempty"`
+	// Caption is Instagram's id of the text that followed a file as its caption.
+	Caption string `json:"caption,omitempty"`
+	// Content is then the file's event as Matrix sent it, JSON, so that the caption can be changed.
+	Content json.RawMessage `json:"content,omitempty"`
+	// CaptionOf is set on such a text: the id, on Instagram, of the message that it belongs to. Its own row has no event.
+	CaptionOf string `json:"caption_of,omitempty"`
+	// EditedAt is the time of the last edit that is known, in Unix milliseconds.
+	EditedAt int64 `json:"edited_at,omitempty"`
+	// Missing is set on a placeholder of a file that could not be had: which file of the message it is, from 1.
+	Missing int `json:"missing,omitempty"`
+}
+
+// InstagramReaction belongs to ReactionMetadata.
+type InstagramReaction struct{}
+
+// InstagramUserLogin belongs to UserLoginMetadata.
+type InstagramUserLogin struct {
+	// Stopped is why the session must not be used before its user did something, empty if it may. The user was told.
+	Stopped string `json:"stopped,omitempty"`
+	// Told are the alerts that the user was told of, so that a restart does not repeat them.
+	Told []string `json:"told,omitempty"`
+}
+
 // CopyFrom implements database.MetaMerger: parts of other that are set replace ours.
 func (m *MessageMetadata) CopyFrom(other any) {
 	o, ok := other.(*MessageMetadata)
@@ -146,6 +186,9 @@ func (m *MessageMetadata) CopyFrom(other any) {
 	}
 	if o.Messenger != nil {
 		m.Messenger = o.Messenger
+	}
+	if o.Instagram != nil {
+		m.Instagram = o.Instagram
 	}
 }
 
@@ -170,6 +213,9 @@ func (m *UserLoginMetadata) CopyFrom(other any) {
 	}
 	if o.Messenger != nil {
 		m.Messenger = o.Messenger
+	}
+	if o.Instagram != nil {
+		m.Instagram = o.Instagram
 	}
 }
 

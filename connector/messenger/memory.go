@@ -60,7 +60,7 @@ func (t *thread) archived() bool { return t.Folder == lightspeed.FolderArchived 
 // memory is the people and threads of a login, which the server tells once. It may be used from any goroutine; changes are
 // made by one at a time, between begin and commit.
 type memory struct {
-	store *crosschatdb.Messenger
+	store *crosschatdb.Meta
 	login string
 
 	changing sync.Mutex // held between begin and commit
@@ -69,7 +69,7 @@ type memory struct {
 	threads  map[int64]thread
 }
 
-func loadMemory(ctx context.Context, store *crosschatdb.Messenger, login string) (*memory, error) {
+func loadMemory(ctx context.Context, store *crosschatdb.Meta, login string) (*memory, error) {
 	m := &memory{store: store, login: login, contacts: make(map[int64]contact), threads: make(map[int64]thread)}
 	contacts, err := store.Contacts(ctx, login)
 	if err != nil {
@@ -85,7 +85,7 @@ func loadMemory(ctx context.Context, store *crosschatdb.Messenger, login string)
 	return m, decodeInto(m.threads, threads)
 }
 
-func decodeInto[T any](into map[int64]T, rows []crosschatdb.MessengerRow) error {
+func decodeInto[T any](into map[int64]T, rows []crosschatdb.MetaRow) error {
 	for _, row := range rows {
 		var value T
 		if err := json.Unmarshal(row.Body, &value); err != nil {
@@ -229,14 +229,14 @@ func sameThread(a, b thread) bool {
 		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && maps.Equal(a.Members, b.Members)
 }
 
-func encodeRows[T any](values map[int64]T) ([]crosschatdb.MessengerRow, error) {
-	rows := make([]crosschatdb.MessengerRow, 0, len(values))
+func encodeRows[T any](values map[int64]T) ([]crosschatdb.MetaRow, error) {
+	rows := make([]crosschatdb.MetaRow, 0, len(values))
 	for _, id := range slices.Sorted(maps.Keys(values)) {
 		body, err := json.Marshal(values[id])
 		if err != nil {
 			return nil, fmt.Errorf("encode what is known of %d: %w", id, err)
 		}
-		rows = append(rows, crosschatdb.MessengerRow{ID: id, Body: body})
+		rows = append(rows, crosschatdb.MetaRow{ID: id, Body: body})
 	}
 	return rows, nil
 }

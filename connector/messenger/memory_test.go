@@ -14,7 +14,7 @@ import (
 	crosschatdb "crosschat/database"
 )
 
-func mustOpenStore(t *testing.T) *crosschatdb.Messenger {
+func mustOpenStore(t *testing.T) *crosschatdb.Meta {
 	t.Helper()
 	db, err := dbutil.NewFromConfig("", dbutil.Config{PoolConfig: dbutil.PoolConfig{
 		Type: "sqlite3-fk-wal", URI: "file:" + filepath.Join(t.TempDir(), "test.db") + "?_txlock=immediate", MaxOpenConns: 2,
@@ -30,7 +30,7 @@ func mustOpenStore(t *testing.T) *crosschatdb.Messenger {
 	return ours.Messenger()
 }
 
-func mustLoad(t *testing.T, store *crosschatdb.Messenger, login string) *memory {
+func mustLoad(t *testing.T, store *crosschatdb.Meta, login string) *memory {
 	t.Helper()
 	m, err := loadMemory(t.Context(), store, login)
 	if err != nil {
@@ -123,7 +123,7 @@ func TestSessionStore(t *testing.T) {
 		if err = store.SetState(ctx, "messenger-1", []byte(`{"cursor":"x"}`)); err != nil {
 			t.Fatal(err)
 		}
-		if err = store.Put(ctx, "messenger-1", []crosschatdb.MessengerRow{{ID: 1, Body: []byte("{}")}}, nil, nil); err != nil {
+		if err = store.Put(ctx, "messenger-1", []crosschatdb.MetaRow{{ID: 1, Body: []byte("{}")}}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
