@@ -31,7 +31,7 @@ func (n *Network) site() *metalogin.Site {
 		More:         []string{"sb", "fr", "wd", "presence", "oo", "dpr", "ps_l", "ps_n"},
 		Instructions: loginInstructions,
 		Try:          n.try,
-		Judge:        judgeLogin,
+		Advise:       wire.Advise,
 	}
 	site.Parse = func(pasted string) (*web.Credentials, error) {
 		credentials, err := n.Config.Wire.ParseCredentials(pasted)
@@ -85,21 +85,4 @@ func (n *Network) try(ctx context.Context, credentials *web.Credentials, log zer
 			return err
 		},
 	}, nil
-}
-
-// judgeLogin says why cookies did not make a session.
-func judgeLogin(err error) (why metalogin.Trouble, stop string) {
-	advice := wire.Advise(err)
-	switch {
-	case advice.Kind == web.WrongAccount:
-		return metalogin.OtherAccount, ""
-	case advice.Action == wire.LogIn:
-		return metalogin.Expired, ""
-	case advice.Action == wire.AskUser:
-		return metalogin.Stopped, names.StopText(advice.Kind, advice.URL)
-	case advice.Action == wire.GiveUp:
-		return metalogin.Changed, ""
-	default:
-		return metalogin.Unreachable, ""
-	}
 }

@@ -2,7 +2,6 @@ package messenger
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -10,8 +9,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 
 	"crosschat/connector/messenger/wire"
-	pagewire "crosschat/connector/messenger/wire/page"
-	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -60,27 +57,6 @@ func TestCredentials(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: the answer %q repeats a cookie", name, err)
-		}
-	}
-}
-
-func TestJudgeLogin(t *testing.T) {
-	const checkpoint = "https://www.facebook.com/checkpoint/1"
-	for _, test := range []struct {
-		err  error
-		want metalogin.Trouble
-		stop string
-	}{
-		{&web.StopError{Kind: web.LoggedOut}, metalogin.Expired, ""},
-		{&web.StopError{Kind: web.WrongAccount}, metalogin.OtherAccount, ""},
-		{&web.StopError{Kind: web.Checkpoint, URL: checkpoint}, metalogin.Stopped, checkpoint},
-		{&web.StopError{Kind: web.Consent}, metalogin.Stopped, "agree"},
-		{&web.StopError{Kind: web.Elsewhere}, metalogin.Changed, ""},
-		{fmt.Errorf("load: %w", &pagewire.MissingError{}), metalogin.Changed, ""},
-		{errors.New("no route"), metalogin.Unreachable, ""},
-	} {
-		if why, stop := judgeLogin(test.err); why != test.want || !strings.Contains(stop, test.stop) || (stop == "") != (test.stop == "") {
-			t.Errorf("%v is judged %d, %q; want %d with %q", test.err, why, stop, test.want, test.stop)
 		}
 	}
 }

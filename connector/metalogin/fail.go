@@ -8,18 +8,9 @@ import (
 	"strings"
 
 	"maunium.net/go/mautrix/bridgev2"
-)
 
-// Trouble is why cookies did not make a session.
-type Trouble int
-
-// The kinds of trouble.
-const (
-	Unreachable  Trouble = iota // the network could not be asked
-	Expired                     // it does not know the session
-	OtherAccount                // the cookies are not all of one account
-	Stopped                     // it wants its user to do something first
-	Changed                     // its page is not what we know
+	"crosschat/connector/metaweb/failure"
+	"crosschat/connector/metaweb/web"
 )
 
 // The codes of what can go wrong, as they end the errcode of an answer.
@@ -71,14 +62,15 @@ func (s *Site) explain(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return s.fail(codeCancelled)
 	}
-	switch why, stop := s.Judge(err); why {
-	case Expired:
-		return s.fail(codeExpired)
-	case OtherAccount:
+	advice := s.Advise(err)
+	switch {
+	case advice.Kind == web.WrongAccount:
 		return s.fail(codeWrong)
-	case Stopped:
-		return s.failWith(codeStopped, stop)
-	case Changed:
+	case advice.Action == failure.LogIn:
+		return s.fail(codeExpired)
+	case advice.Action == failure.AskUser:
+		return s.failWith(codeStopped, s.StopText(advice.Kind, advice.URL))
+	case advice.Action == failure.GiveUp:
 		return s.fail(codeChanged)
 	default:
 		return s.fail(codeUnreachable)

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/metaweb/failure"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -48,14 +50,16 @@ type Site struct {
 	URL, Done string
 	// Needed are the cookies that a login can't do without, More those worth having.
 	Needed, More []string
+	// Encoded are cookies that a browser keeps percent-encoded. The library decodes what is pasted to the bot.
+	Encoded []string
 	// Instructions say how to copy them.
 	Instructions string
 	// Parse reads a JSON object of cookies. Its error is a bridgev2.RespError if the user is to be told that.
 	Parse func(pasted string) (*web.Credentials, error)
-	// Try opens a session and proves it good. The error goes to Judge.
+	// Try opens a session and proves it good.
 	Try func(context.Context, *web.Credentials, zerolog.Logger) (*Session, error)
-	// Judge says what an error of Try means; stop is then what the user must do, if it is Stopped.
-	Judge func(err error) (why Trouble, stop string)
+	// Advise judges an error of Try.
+	Advise func(error) failure.Advice
 }
 
 // Session is a session that works and that no login has yet. All fields must be set.
@@ -191,6 +195,9 @@ func (l *login) SubmitCookies(ctx context.Context, values map[string]string) (*b
 func (s *Site) Credentials(values map[string]string) (*web.Credentials, error) {
 	cookies := make(map[string]string)
 	for name, value := range values {
+		if slices.Contains(s.Encoded, name) && !strings.Contains(value, "%") {
+			value = url.QueryEscape(value)
+		}
 		if value != "" {
 			cookies[name] = value
 		}

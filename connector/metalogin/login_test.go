@@ -20,7 +20,10 @@ func testSite() *Site {
 		Parse: func(pasted string) (*web.Credentials, error) {
 			return web.ParseCredentials(pasted, []string{"example.org"}, []string{"user", "session"})
 		},
-		Judge: func(error) (Trouble, string) { return Unreachable, "" },
+		Advise: func(err error) failure.Advice {
+			advice, _ := failure.Advise(err)
+			return advice
+		},
 	}
 }
 
@@ -50,6 +53,12 @@ func TestCredentials(t *testing.T) {
 	if credentials, err = s.Credentials(with("accept_language", "de")); err != nil || credentials.Identity != (web.Identity{}) {
 		t.Errorf("headers without a browser's name make %+v (%v), want none", credentials.Identity, err)
 	}
+	s.Encoded = []string{"session"}
+	for _, session := range []string{"1:a b:2", "1%3Aa+b%3A2"} {
+		if credentials, err = s.Credentials(with("session", session)); err != nil || credentials.Cookies.Get("session") != "1%3Aa+b%3A2" {
+			t.Errorf("the session %q became %q (%v)", session, credentials.Cookies.Get("session"), err)
+		}
+	}
 	refusal := s.Fail("ODD", "this is odd.")
 	s.Parse = func(string) (*web.Credentials, error) { return nil, refusal }
 	if _, err = s.Credentials(good); !errors.Is(err, refusal) {
@@ -75,13 +84,20 @@ func TestCredentials(t *testing.T) {
 
 func TestExplain(t *testing.T) {
 	s := testSite()
-	for why, want := range map[Trouble]string{
-		Unreachable: "Example Inc. can't be reached", Expired: "expired", OtherAccount: "two different accounts",
-		Stopped: "Do it. Then log in again.", Changed: "new version",
+	const checkpoint = "https://www.example.org/checkpoint/1"
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&web.StopError{Kind: web.LoggedOut}, "expired"},
+		{&web.StopError{Kind: web.WrongAccount}, "two different accounts"},
+		{&web.StopError{Kind: web.Checkpoint, URL: checkpoint}, "Open " + checkpoint + " in the browser"},
+		{&web.StopError{Kind: web.Consent}, "do what it says. Then log in again."},
+		{&web.StopError{Kind: web.Elsewhere}, "new version"},
+		{errors.New("no route"), "Example Inc. can't be reached"},
 	} {
-		s.Judge = func(error) (Trouble, string) { return why, "Do it." }
-		if got := s.explain(t.Context(), errors.New("x")).Error(); !strings.Contains(got, want) {
-			t.Errorf("trouble %d is told as %q, want %q in it", why, got, want)
+		if got := s.explain(t.Context(), test.err).Error(); !strings.Contains(got, test.want) {
+			t.Errorf("%v is told as %q, want %q in it", test.err, got, test.want)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
