@@ -29,7 +29,8 @@ type Source struct {
 	// Width and Height are what the sender says. For images in a known format the file's own count.
 	Width  int
 	Height int
-	// Duration is what the sender says; one that can't be is left out.
+	// Duration is what the sender says; one that can't be is left out. If it is zero, an MP4 file is asked for it and its
+	// size.
 	Duration time.Duration
 	// Voice makes audio a voice message. Waveform is its loudness over time, from 0 to MaxLoudness; it may be empty.
 	Voice    bool
@@ -154,12 +155,33 @@ func (s *Source) inspect(file *os.File) error {
 		} else if ok {
 			s.MIMEType, s.Width, s.Height = picture.MIMEType, picture.Size.X, picture.Size.Y
 		}
+	} else if s.Duration == 0 && (s.Kind == event.MsgVideo || s.Kind == event.MsgAudio) {
+		if err := s.inspectRecording(file); err != nil {
+			return err
+		}
 	}
 	if s.Width < 0 || s.Width > maxSide || s.Height < 0 || s.Height > maxSide {
 		s.Width, s.Height = 0, 0
 	}
 	if s.Duration < 0 || s.Duration > maxDuration {
 		s.Duration = 0
+	}
+	return nil
+}
+
+// inspectRecording finds out what the sender does not say.
+func (s *Source) inspectRecording(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("size of media: %w", err)
+	}
+	recording, ok, err := InspectMP4(file, info.Size())
+	if err != nil || !ok {
+		return err
+	}
+	s.Duration = recording.Duration
+	if recording.Size.X > 0 && s.Kind == event.MsgVideo {
+		s.Width, s.Height = recording.Size.X, recording.Size.Y
 	}
 	return nil
 }
