@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -50,7 +51,43 @@ func Settle(ctx context.Context, login *bridgev2.UserLogin, portal *bridgev2.Por
 	return false, nil
 }
 
+// Waits is asked as Settle is, where the echo alone does not make an event sent: it is true if the message is one of an
+// event that is still to be tried again. Then nothing is to be shown.
+func Waits(ctx context.Context, login *bridgev2.UserLogin, portal *bridgev2.Portal, is func(*event.Event) bool) (bool, error) {
+	l := of(login.Bridge)
+	if l == nil || portal.MXID == "" {
+		return false, nil
+	}
+	rows, err := l.store.Unsettled(ctx, string(portal.MXID))
+	if err != nil {
+		return false, err
+	}
+	for _, waiting := range rows {
+		evt := &event.Event{}
+		if waiting.FailedAt.IsZero() && json.Unmarshal(waiting.Body, evt) == nil && is(evt) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // showSent tells that an event was sent, where that did not come out in the usual way.
 func (l *Ledger) showSent(ctx context.Context, evt *event.Event) {
 	l.matrix.showStatus(ctx, &bridgev2.MessageStatus{Status: event.MessageStatusSuccess}, bridgev2.StatusEventInfoFromEvent(evt))
 }
+
+// Settled is asked before an event is sent again: the error, which is one of Pending, says that Settle has found out in the
+// meantime that it was sent. The next try takes that for its outcome.
+func Settled(ctx context.Context, login *bridgev2.UserLogin, evt *event.Event) error {
+	row, err := login.Bridge.DB.Message.GetPartByMXID(ctx, evt.ID)
+	switch {
+	case err != nil:
+		return Pending(fmt.Errorf("look for the row of event %q: %w", evt.ID, err))
+	case row != nil:
+		return Pending(errSettled)
+	default:
+		return nil
+	}
+}
+
+var errSettled = errors.New("the event was sent already")
