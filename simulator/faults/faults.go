@@ -59,6 +59,19 @@ func (s *Set) Add(f control.Fault) (control.Fault, error) {
 	return f, nil
 }
 
+// Struck counts a hit of a fault that does its work when it is added, and returns it.
+func (s *Set) Struck(id string) control.Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.all {
+		if f.ID == id {
+			f.Hits++
+			return f.Fault
+		}
+	}
+	return control.Fault{}
+}
+
 // Remove takes a fault away; false if there is none with this id.
 func (s *Set) Remove(id string) bool {
 	s.mu.Lock()

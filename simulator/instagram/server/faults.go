@@ -106,8 +106,7 @@ func (s *Server) AddFault(f control.Fault) (control.Fault, error) {
 		return f, err
 	}
 	if added.Kind == "forget_log" || added.Kind == "rotate_doc" {
-		added.Hits = 1
-		return added, nil
+		return s.faults.Struck(added.ID), nil
 	}
 	if socketFaults[added.Kind] {
 		newestFirst := slices.SortedFunc(maps.Keys(s.conns), func(a, b *conn) int { return b.age - a.age })

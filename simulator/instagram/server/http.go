@@ -277,8 +277,9 @@ var (
 // loaded the session's page.
 func (s *Server) likeBrowser(r *http.Request, ses *session, what string, wanted []string) {
 	var missing []string
+	hints := strings.Contains(r.UserAgent(), "Chrome/") // no other browser sends them
 	for _, name := range wanted {
-		if r.Header.Get(name) == "" {
+		if r.Header.Get(name) == "" && (hints || !strings.HasPrefix(name, "Sec-Ch-Ua")) {
 			missing = append(missing, strings.ToLower(name))
 		}
 	}

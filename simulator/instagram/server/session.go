@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -80,7 +81,7 @@ func (s *Server) Companions(p *world.Person) []control.Companion {
 		if ses.revoked {
 			continue
 		}
-		c := control.Companion{Device: ses.number, Name: "web"}
+		c := control.Companion{Device: ses.number, Name: cmp.Or(ses.agent, "web")}
 		for conn := range s.conns {
 			if conn.ses == ses && conn.kind == socketSync {
 				c.Connected, c.Active = true, conn.subscribed
