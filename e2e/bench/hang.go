@@ -109,8 +109,12 @@ func (s *stage) mustHang(ctx context.Context, net network) error {
 // everywhere logs a user in to all networks, and opens some chats on the one that is to hang, and one on each other.
 func (s *stage) everywhere(ctx context.Context, user id.UserID, hanging network) (stuck, others []*chat, err error) {
 	for _, net := range networks() {
-		a, err := s.newAccountOf(ctx, net, user, "anna")
+		me, err := s.newPerson(ctx, net, "anna")
 		if err != nil {
+			return nil, nil, err
+		}
+		a := &account{net, user, me}
+		if err = s.logIn(ctx, a); err != nil {
 			return nil, nil, err
 		}
 		count := 1

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
 )
 
@@ -28,40 +27,24 @@ func measureHistory(ctx context.Context, s *stage) (table, error) {
 	if err := s.startStub(ctx, map[string]string{"backfill.max_initial_messages": fmt.Sprint(historyEach)}); err != nil {
 		return nil, err
 	}
-	me, err := s.newPerson(ctx, whatsApp, "anna")
+	a, err := s.newStranger(ctx, whatsApp, "anna")
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.home.newUser(ctx, "anna")
+	texts, err := s.pastOf(ctx, a.me, s.count(historyChats))
 	if err != nil {
 		return nil, err
 	}
-	texts, err := s.pastOf(ctx, me, s.count(historyChats))
-	if err != nil {
-		return nil, err
-	}
-	pid := s.stack.Bridge.PID()
-	before, err := s.settled(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = lab.ResetPeak(pid); err != nil {
-		return nil, err
-	}
-	begin := time.Now()
 	var took time.Duration
-	err = s.profiled(ctx, "history", func() error {
-		if err := s.logIn(ctx, &account{whatsApp, user, me}); err != nil {
+	before, peak, err := s.peakOf(ctx, "history", func() error {
+		begin := time.Now()
+		if err := s.logIn(ctx, a); err != nil {
 			return err
 		}
 		last, err := s.seen.awaitAll(ctx, texts)
 		took = last.Sub(begin)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	memory, err := lab.ReadMemory(pid)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +55,7 @@ func measureHistory(ctx context.Context, s *stage) (table, error) {
 	return table{
 		{"messages", "time", "rate", "memory before", "peak", "after"},
 		{fmt.Sprint(len(texts)), took.Round(100 * time.Millisecond).String(), perSecond(float64(len(texts)) / took.Seconds()),
-			mebi(before), mebi(memory.Peak), mebi(after)},
+			mebi(before), mebi(peak), mebi(after)},
 	}, nil
 }
 

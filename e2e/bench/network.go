@@ -103,21 +103,21 @@ func (s *stage) newPerson(ctx context.Context, net network, name string) (contro
 
 // newAccount makes a Matrix user and a person, and logs them in.
 func (s *stage) newAccount(ctx context.Context, net network, name string) (*account, error) {
+	a, err := s.newStranger(ctx, net, name)
+	if err != nil {
+		return nil, err
+	}
+	return a, s.logIn(ctx, a)
+}
+
+// newStranger is newAccount without the login.
+func (s *stage) newStranger(ctx context.Context, net network, name string) (*account, error) {
 	user, err := s.home.newUser(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	return s.newAccountOf(ctx, net, user, name)
-}
-
-// newAccountOf is newAccount for a user who is there.
-func (s *stage) newAccountOf(ctx context.Context, net network, user id.UserID, name string) (*account, error) {
 	me, err := s.newPerson(ctx, net, name)
-	if err != nil {
-		return nil, err
-	}
-	a := &account{net, user, me}
-	return a, s.logIn(ctx, a)
+	return &account{net, user, me}, err
 }
 
 // logIn logs an account in and returns when it is connected.

@@ -99,6 +99,22 @@ func (s *stage) settled(ctx context.Context) (int64, error) {
 	return last, nil
 }
 
+// peakOf is the bridge's resident memory before f, settled, and at its peak while f runs.
+func (s *stage) peakOf(ctx context.Context, profile string, f func() error) (before, peak int64, err error) {
+	if before, err = s.settled(ctx); err != nil {
+		return 0, 0, err
+	}
+	pid := s.stack.Bridge.PID()
+	if err = lab.ResetPeak(pid); err != nil {
+		return 0, 0, err
+	}
+	if err = s.profiled(ctx, profile, f); err != nil {
+		return 0, 0, err
+	}
+	memory, err := lab.ReadMemory(pid)
+	return before, memory.Peak, err
+}
+
 // number is one that has an order and a middle.
 type number interface {
 	int64 | float64 | time.Duration

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"crosschat/e2e/lab"
 )
 
 const (
@@ -65,15 +63,10 @@ func (s *stage) webConnect(ctx context.Context, net network) ([][]string, error)
 }
 
 func (s *stage) webSync(ctx context.Context, net network) ([][]string, error) {
-	me, err := s.newPerson(ctx, net, "anna")
+	a, err := s.newStranger(ctx, net, "anna")
 	if err != nil {
 		return nil, err
 	}
-	user, err := s.home.newUser(ctx, "anna")
-	if err != nil {
-		return nil, err
-	}
-	a := &account{net, user, me}
 	var texts []string
 	for i := range s.count(webThreads) {
 		person, err := s.newPerson(ctx, net, fmt.Sprintf("Contact %d", i))
@@ -86,36 +79,24 @@ func (s *stage) webSync(ctx context.Context, net network) ([][]string, error) {
 			return nil, err
 		}
 	}
-	pid := s.stack.Bridge.PID()
-	before, err := s.settled(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err = lab.ResetPeak(pid); err != nil {
-		return nil, err
-	}
-	begin := time.Now()
 	var came int
-	var last time.Time
-	err = s.profiled(ctx, net.title+", sync", func() error {
+	var took time.Duration
+	before, peak, err := s.peakOf(ctx, net.title+", sync", func() error {
+		begin := time.Now()
 		if err := s.logIn(ctx, a); err != nil {
 			return err
 		}
-		came, last, err = s.seen.awaitQuiet(ctx, texts, webQuiet)
+		count, last, err := s.seen.awaitQuiet(ctx, texts, webQuiet)
+		came, took = count, last.Sub(begin)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	memory, err := lab.ReadMemory(pid)
-	if err != nil {
-		return nil, err
-	}
-	took := last.Sub(begin)
 	return [][]string{
 		{net.title, fmt.Sprintf("first sync of %d threads", len(texts)), fmt.Sprintf("%s, %s (%d came)", took.Round(100*time.Millisecond),
 			perSecond(float64(came)/took.Seconds()), came)},
-		{net.title, "memory before it, and at its peak", mebi(before) + ", " + mebi(memory.Peak)},
+		{net.title, "memory before it, and at its peak", mebi(before) + ", " + mebi(peak)},
 	}, nil
 }
 
