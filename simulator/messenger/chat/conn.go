@@ -13,6 +13,7 @@ import (
 
 	"crosschat/simulator/control"
 	"crosschat/simulator/faults"
+	"crosschat/simulator/outbox"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
 )
@@ -25,7 +26,7 @@ const (
 
 // endpoint is one connection of a client.
 type endpoint struct {
-	*outbox
+	*outbox.Outbox[item]
 	cancel context.CancelFunc
 }
 
@@ -62,7 +63,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Logger.Debug().Err(err).Msg("Handshake of the encrypted socket ended")
 		return
 	}
-	e := &endpoint{outbox: newOutbox(), cancel: cancel}
+	e := &endpoint{Outbox: outbox.New[item](), cancel: cancel}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
@@ -94,8 +95,8 @@ func (s *Server) handshake(ctx context.Context, conn *noise.Conn) (*noise.Peer, 
 // write empties the endpoint's outbox until the connection is to end.
 func (s *Server) write(ctx context.Context, conn *noise.Conn, ws *websocket.Conn, e *endpoint) {
 	for {
-		it, ok := e.pull(ctx)
-		if !ok {
+		it, ok := e.Pull(ctx)
+		if !ok || ctx.Err() != nil {
 			return
 		}
 		if it.closing {
@@ -177,8 +178,8 @@ func (s *Server) login(peer *noise.Peer, e *endpoint) *device {
 		}
 		failure := stanza.New("failure", attrs)
 		s.record("out", d, failure)
-		e.push(item{node: failure})
-		e.push(item{closing: true, wait: closeDelay})
+		e.Push(item{node: failure})
+		e.Push(item{closing: true, wait: closeDelay})
 		return nil
 	}
 	if d.endpoint != nil {
@@ -232,15 +233,15 @@ func (s *Server) send(d *device, n stanza.Node) {
 		return
 	}
 	s.record("out", d, n)
-	d.endpoint.push(item{node: n})
+	d.endpoint.Push(item{node: n})
 }
 
 // endStream sends a last stanza and closes after a moment.
 func (s *Server) endStream(d *device, last stanza.Node) {
 	e := d.endpoint
 	s.record("out", d, last)
-	e.push(item{node: last})
-	e.push(item{closing: true, wait: closeDelay})
+	e.Push(item{node: last})
+	e.Push(item{closing: true, wait: closeDelay})
 	s.detach(d)
 }
 
@@ -248,5 +249,5 @@ func (s *Server) endStream(d *device, last stanza.Node) {
 func (s *Server) drop(d *device) {
 	e := d.endpoint
 	s.detach(d)
-	e.push(item{closing: true})
+	e.Push(item{closing: true})
 }

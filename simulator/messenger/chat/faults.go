@@ -77,7 +77,7 @@ func (s *Server) strikeNow(d *device) {
 	if d.endpoint != nil {
 		if args, hit := s.faults.Strike("malformed", sub); hit {
 			if raw, err := hex.DecodeString(args["hex"]); err == nil {
-				d.endpoint.push(item{raw: raw})
+				d.endpoint.Push(item{raw: raw})
 			}
 		}
 		if args, hit := s.faults.Strike("stream_error", sub); hit {

@@ -89,7 +89,7 @@ func (s *Server) ack(d *device, n stanza.Node, pairs ...any) {
 // enqueue keeps a stanza for a device until it is acknowledged, and sends it if the device is active.
 func (s *Server) enqueue(d *device, n stanza.Node) {
 	if d.link != nil {
-		s.posts.push(item{node: n, deliver: d.link.deliver})
+		s.posts.Push(item{node: n, deliver: d.link.deliver})
 		return
 	}
 	q := &queued{node: n}

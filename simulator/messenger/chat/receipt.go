@@ -119,7 +119,7 @@ func (s *Server) handleChatState(d *device, n stanza.Node) {
 func (s *Server) pass(d *device, n stanza.Node) {
 	switch _, deaf := s.faults.Rules("deaf", d.subject("deliver", "")); {
 	case d.link != nil:
-		s.posts.push(item{node: n, deliver: d.link.deliver})
+		s.posts.Push(item{node: n, deliver: d.link.deliver})
 	case !deaf && d.active && d.available:
 		s.send(d, n)
 	}

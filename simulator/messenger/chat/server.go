@@ -14,6 +14,7 @@ import (
 
 	"crosschat/simulator/control"
 	"crosschat/simulator/faults"
+	"crosschat/simulator/outbox"
 	"crosschat/simulator/whatsapp/media"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
@@ -53,7 +54,7 @@ type Server struct {
 	identity *noise.Identity
 	store    *media.Store
 	faults   *faults.Set
-	posts    *outbox // what links are to be given
+	posts    *outbox.Outbox[item] // what links are to be given
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
@@ -136,7 +137,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, identity: identity, store: media.NewStore(cfg.MediaHosts[0]), faults: faults.New("e2ee-fault-", faultKinds), posts: newOutbox(),
+		cfg: cfg, identity: identity, store: media.NewStore(cfg.MediaHosts[0]), faults: faults.New("e2ee-fault-", faultKinds), posts: outbox.New[item](),
 		users: map[int64]*user{}, auth: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // a server outlives whoever made it
@@ -149,8 +150,8 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) post() {
 	defer s.running.Done()
 	for {
-		it, ok := s.posts.pull(s.ctx)
-		if !ok {
+		it, ok := s.posts.Pull(s.ctx)
+		if !ok || s.ctx.Err() != nil {
 			return
 		}
 		it.deliver(it.node)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"crosschat/simulator/outbox"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
 )
@@ -20,7 +21,7 @@ type conn struct {
 	s      *Server
 	ws     *websocket.Conn
 	noise  *noise.Conn
-	out    *outbox
+	out    *outbox.Outbox[item]
 	cancel context.CancelFunc
 	gone   chan struct{} // closed when reading ended
 	since  time.Time     // end of the handshake
@@ -50,7 +51,7 @@ func (m messages) Write(ctx context.Context, data []byte) error {
 // push implements endpoint.
 func (c *conn) push(it item) {
 	if !c.ended.Load() {
-		c.out.push(it)
+		c.out.Push(it)
 	}
 }
 
@@ -61,7 +62,7 @@ const blindSpot = 100 * time.Millisecond
 // abort implements endpoint.
 func (c *conn) abort() {
 	c.ended.Store(true)
-	c.out.clear()
+	c.out.Clear()
 	time.AfterFunc(time.Until(c.since.Add(blindSpot)), c.cancel)
 }
 
@@ -92,7 +93,7 @@ func (s *Server) serveChat(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	c := &conn{
-		s: s, ws: ws, noise: noise.NewConn(messages{ws}), out: newOutbox(), cancel: cancel, gone: make(chan struct{}),
+		s: s, ws: ws, noise: noise.NewConn(messages{ws}), out: outbox.New[item](), cancel: cancel, gone: make(chan struct{}),
 	}
 	if err = c.serve(ctx); err != nil && ctx.Err() == nil {
 		s.cfg.Logger.Debug().Err(err).Msg("Connection ended")
@@ -208,7 +209,7 @@ func (c *conn) record(direction, data string) {
 // goroutine does either.
 func (c *conn) write(ctx context.Context) {
 	for {
-		it, ok := c.out.pull(ctx)
+		it, ok := c.out.Pull(ctx)
 		if !ok {
 			return
 		}

@@ -9,6 +9,7 @@ import (
 
 	"go.mau.fi/whatsmeow/types"
 
+	"crosschat/simulator/outbox"
 	"crosschat/simulator/whatsapp/stanza"
 )
 
@@ -17,7 +18,7 @@ type Link struct {
 	s       *Server
 	user    *user
 	deliver Deliver
-	out     *outbox
+	out     *outbox.Outbox[item]
 
 	mu      sync.Mutex
 	pending map[string]chan stanza.Node // requests that wait for their answer, by id
@@ -44,7 +45,7 @@ func (s *Server) Register(a Account, keys DeviceKeys, deliver Deliver) (*Link, e
 		privacy: defaultPrivacy(), blocked: map[string]bool{}, collections: map[string]*collection{},
 		lastSeen: s.cfg.Now(), subscribers: map[*device]types.JID{},
 	}
-	l := &Link{s: s, user: u, deliver: deliver, out: newOutbox(), pending: map[string]chan stanza.Node{}}
+	l := &Link{s: s, user: u, deliver: deliver, out: outbox.New[item](), pending: map[string]chan stanza.Node{}}
 	u.link = l
 	keys.PreKeys = slices.Clone(keys.PreKeys)
 	u.devices[0] = &device{user: u, keys: keys, spent: map[uint32]bool{}, platform: "PHONE", endpoint: l, active: true}
@@ -60,7 +61,7 @@ func (s *Server) Register(a Account, keys DeviceKeys, deliver Deliver) (*Link, e
 func (l *Link) run() {
 	defer l.s.running.Done()
 	for {
-		it, ok := l.out.pull(l.s.ctx)
+		it, ok := l.out.Pull(l.s.ctx)
 		if !ok {
 			return
 		}
@@ -108,11 +109,11 @@ func (l *Link) push(it item) {
 			return
 		}
 	}
-	l.out.push(it)
+	l.out.Push(it)
 }
 
 // abort implements endpoint.
-func (l *Link) abort() { l.out.clear() }
+func (l *Link) abort() { l.out.Clear() }
 
 func (l *Link) record(direction string, n stanza.Node) {
 	l.s.log.add(Entry{Direction: direction, User: l.user.Phone, Phone: true, Data: stanza.Render(n)}, l.s.cfg.Now())
@@ -202,7 +203,7 @@ func (l *Link) SetOnline(online bool) {
 		l.s.resume(phone)
 		l.s.wake()
 	case !online && phone.endpoint != nil:
-		l.out.clear()
+		l.out.Clear()
 		l.s.detach(phone, l)
 	}
 }

@@ -1,0 +1,18 @@
+package server
+
+import (
+	"time"
+
+	"crosschat/simulator/whatsapp/stanza"
+)
+
+// item is one thing to do for whoever empties an outbox.
+type item struct {
+	node  stanza.Node
+	raw   []byte  // plaintext of a frame, instead of node
+	split bool    // write the frame as two messages
+	entry *queued // the queue's entry that node comes from, if any
+
+	closing bool          // nothing follows: close once the peer did or wait is over
+	wait    time.Duration // for closing
+}
