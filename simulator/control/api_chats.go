@@ -43,6 +43,10 @@ type PresenceRequest struct {
 type NewGroup struct {
 	Subject string   `json:"subject"`
 	Members []string `json:"members"`
+	// Community makes it a community: a group that is no chat, with one for announcements, which is returned. Parent is the
+	// community that a group belongs to. WhatsApp only.
+	Community bool   `json:"community,omitempty"`
+	Parent    string `json:"parent,omitempty"`
 }
 
 // Group is a group chat as a person's phone sees it.
@@ -52,6 +56,7 @@ type Group struct {
 	Topic   string   `json:"topic,omitempty"`
 	Members []string `json:"members"`
 	Admins  []string `json:"admins,omitempty"`
+	Parent  string   `json:"parent,omitempty"` // the community it belongs to
 }
 
 // GroupChange changes a group; empty fields stay as they are. Leave is about the acting person.
@@ -62,8 +67,10 @@ type GroupChange struct {
 	Remove  []string `json:"remove,omitempty"`
 	Promote []string `json:"promote,omitempty"`
 	Demote  []string `json:"demote,omitempty"`
-	// Avatar is a JPEG; an empty, non-nil one removes the picture. Announce lets only admins speak.
+	// Avatar is a JPEG; an empty, non-nil one removes the picture. Announce lets only admins speak, Locked lets only them
+	// change name, topic and picture.
 	Avatar   *[]byte `json:"avatar,omitempty"`
 	Announce *bool   `json:"announce,omitempty"`
+	Locked   *bool   `json:"locked,omitempty"`
 	Leave    bool    `json:"leave,omitempty"`
 }

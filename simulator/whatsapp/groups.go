@@ -19,7 +19,13 @@ func (n *Network) CreateGroup(ctx context.Context, id string, group control.NewG
 	if err != nil {
 		return control.Group{}, err
 	}
-	created, err := p.phone.CreateGroup(ctx, group.Subject, members)
+	parent := types.EmptyJID
+	if group.Parent != "" {
+		if parent, err = types.ParseJID(group.Parent); err != nil {
+			return control.Group{}, control.NotFound("%v", err)
+		}
+	}
+	created, err := p.phone.CreateGroup(ctx, group.Subject, members, phone.GroupOptions{Community: group.Community, Parent: parent})
 	if err != nil {
 		return control.Group{}, err
 	}
@@ -80,6 +86,11 @@ func (n *Network) ChangeGroup(ctx context.Context, id, group string, change cont
 			return control.Group{}, err
 		}
 	}
+	if change.Locked != nil {
+		if err := p.phone.SetLocked(ctx, jid, *change.Locked); err != nil {
+			return control.Group{}, err
+		}
+	}
 	if change.Leave {
 		return control.Group{ID: group}, p.phone.LeaveGroup(ctx, jid)
 	}
@@ -100,6 +111,9 @@ func (n *Network) lids(ids []string) ([]types.JID, error) {
 
 func (n *Network) group(g phone.Group) control.Group {
 	out := control.Group{ID: g.JID.String(), Subject: g.Subject, Topic: g.Topic, Members: []string{}}
+	if !g.Parent.IsEmpty() {
+		out.Parent = g.Parent.String()
+	}
 	for _, jid := range g.Members {
 		out.Members = append(out.Members, n.idOf(jid))
 	}

@@ -20,6 +20,13 @@ type Group struct {
 	Topic   string
 	Members []types.JID // by LID where the server says it
 	Admins  []types.JID
+	Parent  types.JID // the community it belongs to, empty if none
+}
+
+// GroupOptions are what a new group may be besides.
+type GroupOptions struct {
+	Community bool      // it is a community, which the server gives a group for announcements
+	Parent    types.JID // the community that it belongs to
 }
 
 // encryptForGroup builds the stanza of a group message: the text under the sender key, and that key for each device
@@ -92,6 +99,10 @@ func (p *Phone) parseGroup(resp *waBinary.Node) (Group, error) {
 	if !ok {
 		return Group{}, fmt.Errorf("parse group: reply has no group")
 	}
+	return p.parseGroupNode(n), nil
+}
+
+func (p *Phone) parseGroupNode(n waBinary.Node) Group {
 	g := Group{JID: types.NewJID(attr(n, "id"), types.GroupServer), Subject: attr(n, "subject")}
 	for _, c := range n.GetChildren() {
 		switch c.Tag {
@@ -103,24 +114,54 @@ func (p *Phone) parseGroup(resp *waBinary.Node) (Group, error) {
 			if attr(c, "type") != "" {
 				g.Admins = append(g.Admins, p.toLID(jid))
 			}
+		case "linked_parent":
+			g.Parent = attrJID(c, "jid")
 		case "description":
 			g.Topic = string(childContent(c, "body"))
 		}
 	}
-	return g, nil
+	return g
 }
 
 // CreateGroup makes a group of this account and members, who are named by LID.
-func (p *Phone) CreateGroup(ctx context.Context, subject string, members []types.JID) (Group, error) {
+func (p *Phone) CreateGroup(ctx context.Context, subject string, members []types.JID, options GroupOptions) (Group, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	participants := p.participants(members)
+	if options.Community {
+		participants = append(participants, node("parent", waBinary.Attrs{"default_membership_approval_mode": "request_required"}))
+	}
+	if !options.Parent.IsEmpty() {
+		participants = append(participants, node("linked_parent", waBinary.Attrs{"jid": options.Parent}))
+	}
 	resp, err := p.request(ctx, node("iq", waBinary.Attrs{"to": types.GroupServerJID, "type": "set", "xmlns": "w:g2"},
 		waBinary.Node{Tag: "create", Attrs: waBinary.Attrs{"subject": subject}, Content: participants}))
 	if err != nil {
 		return Group{}, fmt.Errorf("create group %q: %w", subject, err)
 	}
-	return p.parseGroup(resp)
+	made, err := p.parseGroup(resp)
+	if err != nil || !options.Community {
+		return made, err
+	}
+	return p.announcementsOf(ctx, made.JID)
+}
+
+// announcementsOf finds the group for announcements of a community. p.mu is held.
+func (p *Phone) announcementsOf(ctx context.Context, community types.JID) (Group, error) {
+	resp, err := p.request(ctx, node("iq", waBinary.Attrs{"to": types.GroupServerJID, "type": "get", "xmlns": "w:g2"},
+		node("participating", nil, node("participants", nil), node("description", nil))))
+	if err != nil {
+		return Group{}, fmt.Errorf("list groups: %w", err)
+	}
+	groups, _ := child(*resp, "groups")
+	for _, n := range groups.GetChildren() {
+		if _, ok := child(n, "default_sub_group"); ok {
+			if g := p.parseGroupNode(n); g.Parent == community {
+				return g, nil
+			}
+		}
+	}
+	return Group{}, fmt.Errorf("community %s has no group for announcements", community)
 }
 
 func (p *Phone) participants(members []types.JID) []waBinary.Node {
@@ -166,6 +207,17 @@ func (p *Phone) SetAnnounce(ctx context.Context, group types.JID, announce bool)
 	setting := "not_announcement"
 	if announce {
 		setting = "announcement"
+	}
+	return p.setGroup(ctx, group, node(setting, nil))
+}
+
+// SetLocked lets only admins change what a group looks like, or everybody.
+func (p *Phone) SetLocked(ctx context.Context, group types.JID, locked bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	setting := "unlocked"
+	if locked {
+		setting = "locked"
 	}
 	return p.setGroup(ctx, group, node(setting, nil))
 }

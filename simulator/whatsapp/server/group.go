@@ -30,8 +30,11 @@ type group struct {
 	memberAddMode string
 	approval      bool
 	invite        string
-	memberVersion int // counts changes of members
-	version       int // counts changes of who may speak
+	community     bool      // it is a community, and no chat
+	parent        types.JID // the community it belongs to, empty if none
+	announcements bool      // it is its community's group for announcements
+	memberVersion int       // counts changes of members
+	version       int       // counts changes of who may speak
 	pictureID     string
 	picturePath   string
 	pictureURL    string
@@ -88,6 +91,15 @@ func (g *group) describe() stanza.Node {
 	}
 	if g.locked {
 		content = append(content, stanza.New("locked", nil))
+	}
+	if g.community {
+		content = append(content, stanza.New("parent", stanza.Attrs{"default_membership_approval_mode": "request_required"}))
+	}
+	if !g.parent.IsEmpty() {
+		content = append(content, stanza.New("linked_parent", stanza.Attrs{"jid": g.parent}))
+	}
+	if g.announcements {
+		content = append(content, stanza.New("default_sub_group", nil))
 	}
 	if g.expiration != "" {
 		content = append(content, stanza.New("ephemeral", stanza.Attrs{"expiration": g.expiration}))

@@ -87,13 +87,8 @@ func (r *request) listGroups(*group) error {
 }
 
 func (r *request) createGroup(*group) error {
-	now, own := r.s.cfg.Now(), r.dev.user
-	r.s.lastID++
-	g := &group{
-		id: "12036300" + strconv.FormatInt(now.Unix(), 10) + strconv.FormatUint(r.s.lastID, 10), creator: own, created: now,
-		subject: stanza.Str(r.child, "subject"), subjectBy: own, subjectAt: now, memberAddMode: "all_member_add",
-		members: map[*user]string{own: "superadmin"}, invite: newInvite(), memberVersion: 1, version: 1,
-	}
+	own := r.dev.user
+	g := r.s.newGroup(own, stanza.Str(r.child, "subject"))
 	for _, child := range stanza.Children(r.child) {
 		if child.Tag != "participant" {
 			g.setting(child)
@@ -104,12 +99,45 @@ func (r *request) createGroup(*group) error {
 			g.members[u] = ""
 		}
 	}
-	r.s.groups[g.id] = g
+	if !g.parent.IsEmpty() {
+		if parent, err := r.memberOf(g.parent); err != nil || !parent.community {
+			return errBadRequest
+		}
+	}
+	made := []*group{g}
+	if g.community {
+		made = append(made, r.s.newAnnouncements(g))
+	}
 	r.content = []stanza.Node{g.describe()}
-	r.after = func() {
-		r.s.tellGroup(g, own, stanza.New("create", stanza.Attrs{"type": "new", "reason": "invite"}, g.describe()))
+	for _, g := range made {
+		r.s.groups[g.id] = g
+		r.after = chain(r.after, func() {
+			r.s.tellGroup(g, own, stanza.New("create", stanza.Attrs{"type": "new", "reason": "invite"}, g.describe()))
+		})
 	}
 	return nil
+}
+
+func (s *Server) newGroup(creator *user, subject string) *group {
+	now := s.cfg.Now()
+	s.lastID++
+	return &group{
+		id: "12036300" + strconv.FormatInt(now.Unix(), 10) + strconv.FormatUint(s.lastID, 10), creator: creator, created: now,
+		subject: subject, subjectBy: creator, subjectAt: now, memberAddMode: "all_member_add",
+		members: map[*user]string{creator: "superadmin"}, invite: newInvite(), memberVersion: 1, version: 1,
+	}
+}
+
+// newAnnouncements is the group for announcements that a community has from the start: of all its members, of whom only
+// admins may write, under its name.
+func (s *Server) newAnnouncements(community *group) *group {
+	g := s.newGroup(community.creator, community.subject)
+	g.parent, g.announcements, g.announcement, g.locked = community.jid(), true, true, true
+	g.memberAddMode = "admin_add"
+	for u, role := range community.members {
+		g.members[u] = role
+	}
+	return g
 }
 
 // changeMembers serves add, remove, promote and demote; the answer says for each participant how it went.
@@ -237,6 +265,10 @@ func (r *request) setFlag(g *group) error {
 // setting applies one setting of a request; false if its value is none.
 func (g *group) setting(n stanza.Node) bool {
 	switch n.Tag {
+	case "parent":
+		g.community = true
+	case "linked_parent":
+		g.parent, _ = stanza.JID(n, "jid")
 	case "locked", "unlocked":
 		g.locked = n.Tag == "locked"
 	case "announcement", "not_announcement":
