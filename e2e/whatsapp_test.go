@@ -15,6 +15,9 @@ func TestWhatsApp(t *testing.T) {
 	for _, s := range []scenario{
 		{id: "timelock", show: timelock},
 		{id: "outdated", show: outdated},
+		{id: "group.out", show: groupOut},
+		{id: "group.settings", show: groupSettings},
+		{id: "community", show: community},
 	} {
 		t.Run(s.id, func(t *testing.T) { showScenario(t, shared, whatsapp{}, s, nil) })
 	}

@@ -138,10 +138,7 @@ func TestUserLocal(t *testing.T) {
 	mustStart(t, fakematrix.New(), n, t.TempDir())
 	c := mustLogin(t, n)
 	ctx, settings := t.Context(), c.wa.Store.ChatSettings
-	if got := c.userLocal(ctx, annaLID, false); got != nil {
-		t.Errorf("a chat without settings shows %+v", got)
-	}
-	if got := c.userLocal(ctx, annaLID, true); *got.Tag != "" || !got.MutedUntil.Equal(bridgev2.Unmuted) {
+	if got := c.userLocal(ctx, annaLID); *got.Tag != "" || !got.MutedUntil.Equal(bridgev2.Unmuted) {
 		t.Errorf("a chat without settings shows %+v", got)
 	}
 	// The phone may have set them under the number.
@@ -149,13 +146,13 @@ func TestUserLocal(t *testing.T) {
 		settings.PutMutedUntil(ctx, annaPN, store.MutedForever)); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.userLocal(ctx, annaLID, false); *got.Tag != event.RoomTagFavourite || !got.MutedUntil.Equal(event.MutedForever) {
+	if got := c.userLocal(ctx, annaLID); *got.Tag != event.RoomTagFavourite || !got.MutedUntil.Equal(event.MutedForever) {
 		t.Errorf("a pinned and muted chat shows %+v", got)
 	}
 	if err := settings.PutArchived(ctx, annaPN, true); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.userLocal(ctx, annaLID, false); *got.Tag != event.RoomTagLowPriority {
+	if got := c.userLocal(ctx, annaLID); *got.Tag != event.RoomTagLowPriority {
 		t.Errorf("an archived chat shows %+v", got)
 	}
 	if _, address := c.settingsOf(ctx, annaLID); address != annaPN {

@@ -59,7 +59,27 @@ var formatting = event.FormattingFeatureMap{
 	event.FmtInlineLink:    event.CapLevelPartialSupport,
 }
 
+// groupFeatures are roomFeatures for groups, whose looks and members can be changed, too.
+var groupFeatures = func() *event.RoomFeatures {
+	features := roomFeatures.Clone()
+	features.ID = "crosschat.whatsapp.group.1"
+	features.State = event.StateFeatureMap{}
+	for _, kind := range []event.Type{event.StateRoomName, event.StateTopic, event.StateRoomAvatar} {
+		features.State[kind.Type] = &event.StateFeatures{Level: event.CapLevelFullySupported}
+	}
+	features.MemberActions = event.MemberFeatureMap{
+		event.MemberActionInvite:       event.CapLevelFullySupported,
+		event.MemberActionRevokeInvite: event.CapLevelFullySupported,
+		event.MemberActionKick:         event.CapLevelFullySupported,
+		event.MemberActionBan:          event.CapLevelUnsupported,
+	}
+	return features
+}()
+
 // GetCapabilities implements bridgev2.NetworkAPI.
-func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+func (c *Client) GetCapabilities(_ context.Context, portal *bridgev2.Portal) *event.RoomFeatures {
+	if portal != nil && isGroupPortal(portal) {
+		return groupFeatures
+	}
 	return roomFeatures
 }

@@ -58,10 +58,10 @@ func (c *Client) chatInfo(ctx context.Context, chat types.JID) *bridgev2.ChatInf
 		Set(bridgev2.ChatMember{EventSender: c.sender(chat, true)}).
 		Set(bridgev2.ChatMember{EventSender: c.sender(chat, chat == c.self)})
 	return &bridgev2.ChatInfo{
-		Name:        c.roomName(ctx, chat),
-		Type:        &dm,
-		CanBackfill: true,
-		UserLocal:   c.userLocal(ctx, chat, false),
+		Name:         c.roomName(ctx, chat),
+		Type:         &dm,
+		CanBackfill:  true,
+		ExtraUpdates: c.settingsAtFirst(chat),
 		Members: &bridgev2.ChatMemberList{
 			IsFull:           true,
 			TotalMemberCount: len(members),

@@ -44,8 +44,26 @@ func (c *Client) onChatSetting(address types.JID, at time.Time) {
 			PortalKey: c.portalKey(chat),
 			Timestamp: at,
 		},
-		ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{UserLocal: c.userLocal(c.ctx, address, true)}},
+		ChatInfoChange: &bridgev2.ChatInfoChange{ChatInfo: &bridgev2.ChatInfo{UserLocal: c.userLocal(c.ctx, address)}},
 	})
+}
+
+// onChatSettings is all settings as a whole, after linking: rooms may have been made before they came.
+func (c *Client) onChatSettings() {
+	portals, err := c.network.bridge.DB.UserPortal.GetAllForLogin(c.ctx, c.login.UserLogin)
+	if err != nil {
+		c.fault(err, "Could not list the rooms to give them the settings of their chats")
+		return
+	}
+	for _, portal := range portals {
+		chat, err := parseChat(portal.Portal.ID)
+		if err != nil {
+			continue
+		}
+		if settings, _ := c.settingsOf(c.ctx, chat); settings.Found {
+			c.onChatSetting(chat, time.Now())
+		}
+	}
 }
 
 // chatOf is the chat that an address of the settings means.
@@ -74,12 +92,23 @@ func (c *Client) settingsOf(ctx context.Context, chat types.JID) (types.LocalCha
 	return types.LocalChatSettings{}, chat
 }
 
-// userLocal is what the Matrix account is to show. Of a new room only what is set is told.
-func (c *Client) userLocal(ctx context.Context, chat types.JID, all bool) *bridgev2.UserLocalPortalInfo {
-	settings, _ := c.settingsOf(ctx, chat)
-	if !settings.Found && !all {
-		return nil
+// settingsAtFirst gives a new room the settings of its chat when the user is in it: bridgev2 itself would tag the room
+// before, which homeservers refuse.
+func (c *Client) settingsAtFirst(chat types.JID) bridgev2.ExtraUpdater[*bridgev2.Portal] {
+	return func(ctx context.Context, portal *bridgev2.Portal) bool {
+		if portal.MXID != "" {
+			return false
+		}
+		if settings, _ := c.settingsOf(ctx, chat); settings.Found {
+			c.onChatSetting(chat, time.Now()) // waits behind what makes the room
+		}
+		return false
 	}
+}
+
+// userLocal is what the Matrix account is to show.
+func (c *Client) userLocal(ctx context.Context, chat types.JID) *bridgev2.UserLocalPortalInfo {
+	settings, _ := c.settingsOf(ctx, chat)
 	tag := event.RoomTag("")
 	switch {
 	case settings.Archived:

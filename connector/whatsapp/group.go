@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -21,7 +22,8 @@ import (
 	"crosschat/connector/uplink"
 )
 
-// Power levels in a group's room. What is not bridged to WhatsApp (name, picture, members) nobody may change in Matrix.
+// Power levels in a group's room. What is not bridged to WhatsApp (everything but name, topic, picture and members) nobody
+// may change in Matrix.
 const (
 	levelReader  = -1
 	levelMember  = 0
@@ -81,7 +83,10 @@ func (c *Client) askGroup(ctx context.Context, chat types.JID, known networkid.A
 	switch {
 	case errors.Is(err, whatsmeow.ErrNotInGroup), errors.Is(err, whatsmeow.ErrGroupNotFound):
 		// A room may still be wanted for what was said before.
-		group = &types.GroupInfo{JID: chat, GroupAnnounce: types.GroupAnnounce{IsAnnounce: true}}
+		group = &types.GroupInfo{
+			JID: chat, GroupAnnounce: types.GroupAnnounce{IsAnnounce: true}, GroupLocked: types.GroupLocked{IsLocked: true},
+			MemberAddMode: types.GroupMemberAddModeAdmin,
+		}
 	case err != nil:
 		return nil, fmt.Errorf("ask for group: %w", err)
 	}
@@ -94,9 +99,10 @@ func (c *Client) askGroup(ctx context.Context, chat types.JID, known networkid.A
 func (c *Client) describeGroup(ctx context.Context, group *types.GroupInfo) *bridgev2.ChatInfo {
 	kind := database.RoomTypeDefault
 	info := &bridgev2.ChatInfo{
-		Type:        &kind,
-		CanBackfill: true,
-		Members:     c.groupMembers(ctx, group),
+		Type:         &kind,
+		CanBackfill:  true,
+		Members:      c.groupMembers(ctx, group),
+		ExtraUpdates: c.settingsAtFirst(group.JID),
 	}
 	if name := convert.Clean(group.Name); name != "" {
 		info.Name = &name
@@ -126,7 +132,7 @@ func (c *Client) groupMembers(ctx context.Context, group *types.GroupInfo) *brid
 		IsFull:           len(members) > 0,
 		TotalMemberCount: len(group.Participants),
 		MemberMap:        members,
-		PowerLevels:      groupLevels(group.IsAnnounce),
+		PowerLevels:      groupLevels(group),
 	}
 	if len(members) == 0 {
 		members.Set(bridgev2.ChatMember{EventSender: c.as(c.self)})
@@ -143,25 +149,34 @@ func (c *Client) groupMember(ctx context.Context, jid types.JID, level int) brid
 	return member
 }
 
-// groupLevels are the levels of a group in which all, or only admins, may speak.
-func groupLevels(announce bool) *bridgev2.PowerLevelOverrides {
-	speak, nobody := levelMember, levelNobody
-	if announce {
-		speak = levelAdmin
-	}
-	return &bridgev2.PowerLevelOverrides{
-		EventsDefault: &speak,
+// groupLevels are the levels of a group's room: who may do what there may do it on WhatsApp.
+func groupLevels(group *types.GroupInfo) *bridgev2.PowerLevelOverrides {
+	nobody, admin := levelNobody, levelAdmin
+	levels := &bridgev2.PowerLevelOverrides{
+		EventsDefault: levelOf(group.IsAnnounce),
 		StateDefault:  &nobody,
-		Invite:        &nobody,
-		Kick:          &nobody,
+		Invite:        levelOf(group.MemberAddMode == types.GroupMemberAddModeAdmin),
+		Kick:          &admin,
 		Ban:           &nobody,
-		Events: map[event.Type]int{
-			event.StateRoomName:   levelNobody,
-			event.StateTopic:      levelNobody,
-			event.StateRoomAvatar: levelNobody,
-			event.EventReaction:   levelMember,
-		},
+		Events:        looksLevels(group.IsLocked),
 	}
+	levels.Events[event.EventReaction] = levelMember
+	return levels
+}
+
+// looksLevels are those of what a group looks like.
+func looksLevels(locked bool) map[event.Type]int {
+	level := *levelOf(locked)
+	return map[event.Type]int{event.StateRoomName: level, event.StateTopic: level, event.StateRoomAvatar: level}
+}
+
+// levelOf is the level for what only admins, or all members, may do.
+func levelOf(onlyAdmins bool) *int {
+	level := levelMember
+	if onlyAdmins {
+		level = levelAdmin
+	}
+	return &level
 }
 
 // onJoinedGroup is a group that the account has come into, or made on the phone. A community itself is no chat; its
@@ -187,6 +202,12 @@ func (c *Client) onGroupInfo(evt *events.GroupInfo) bool {
 	if !isGroup(evt.JID) {
 		return true
 	}
+	if c.isAdded(evt) {
+		if group, err := c.wa.GetGroupInfo(c.ctx, evt.JID); err == nil {
+			return c.onJoinedGroup(&events.JoinedGroup{GroupInfo: *group})
+		}
+		// Its room is made with the first message.
+	}
 	change := c.groupChange(c.ctx, evt)
 	return c.deliverInTurn(simplevent.EventMeta{
 		Type:      bridgev2.RemoteEventChatInfoChange,
@@ -195,6 +216,14 @@ func (c *Client) onGroupInfo(evt *events.GroupInfo) bool {
 		Timestamp: evt.Timestamp,
 	}, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.ChatInfoChange{EventMeta: meta, ChatInfoChange: change}
+	})
+}
+
+// isAdded says whether a change brings the account itself into a group.
+func (c *Client) isAdded(evt *events.GroupInfo) bool {
+	return slices.ContainsFunc(evt.Join, func(address types.JID) bool {
+		jid, ok := c.peer(c.ctx, address, types.EmptyJID)
+		return ok && jid == c.self
 	})
 }
 
@@ -254,11 +283,15 @@ func (c *Client) groupChange(ctx context.Context, evt *events.GroupInfo) *bridge
 	each(evt.Leave, func(jid types.JID) {
 		members.Set(bridgev2.ChatMember{EventSender: c.as(jid), Membership: event.MembershipLeave})
 	})
-	if len(members) > 0 || evt.Announce != nil {
-		change.MemberChanges = &bridgev2.ChatMemberList{MemberMap: members}
-	}
+	levels := &bridgev2.PowerLevelOverrides{}
 	if evt.Announce != nil {
-		change.MemberChanges.PowerLevels = groupLevels(evt.Announce.IsAnnounce)
+		levels.EventsDefault = levelOf(evt.Announce.IsAnnounce)
+	}
+	if evt.Locked != nil {
+		levels.Events = looksLevels(evt.Locked.IsLocked)
+	}
+	if len(members) > 0 || evt.Announce != nil || evt.Locked != nil {
+		change.MemberChanges = &bridgev2.ChatMemberList{MemberMap: members, PowerLevels: levels}
 	}
 	return change
 }

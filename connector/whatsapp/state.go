@@ -164,6 +164,8 @@ func (c *Client) onState(raw any) bool {
 			c.goDo("own name", c.learnOwnName)
 		case appstate.WAPatchCriticalUnblockLow:
 			c.goDo("contacts", c.onContacts)
+		case appstate.WAPatchRegularHigh, appstate.WAPatchRegularLow:
+			c.goDo("chat settings", c.onChatSettings)
 		}
 	default:
 		return false
