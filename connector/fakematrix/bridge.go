@@ -3,6 +3,7 @@ package fakematrix
 import (
 	"bytes"
 	"context"
+	"net/url"
 	"path/filepath"
 	"testing"
 
@@ -23,8 +24,9 @@ func NewBridge(t *testing.T, m *Matrix, network bridgev2.NetworkConnector, dataD
 	log := zerolog.New(testWriter{t}).Level(zerolog.DebugLevel).Hook(errorHook{t, allowed})
 	db, err := dbutil.NewFromConfig("crosschat", dbutil.Config{
 		PoolConfig: dbutil.PoolConfig{
-			Type:         "sqlite3-fk-wal",
-			URI:          "file:" + filepath.Join(dataDir, "bridge.db") + "?_txlock=immediate",
+			Type: "sqlite3-fk-wal",
+			// Escaped: the folders of fuzzed seeds have a # in their names.
+			URI:          "file:" + (&url.URL{Path: filepath.Join(dataDir, "bridge.db")}).EscapedPath() + "?_txlock=immediate",
 			MaxOpenConns: 5,
 			MaxIdleConns: 5,
 		},
