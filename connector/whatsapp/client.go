@@ -131,6 +131,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 // Connect implements bridgev2.NetworkAPI. It does not block; what becomes of it is told as bridge state.
 func (c *Client) Connect(context.Context) {
 	if c.wa == nil {
+		c.forgetHistory(c.ctx) // the process may have ended while the device was lost
 		c.reportNoDevice()
 		return
 	}

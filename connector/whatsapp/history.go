@@ -64,7 +64,7 @@ func (c *Client) onHistory(id types.MessageID, piece *waE2E.HistorySyncNotificat
 func (c *Client) readHistory() {
 	c.history.Lock()
 	defer c.history.Unlock()
-	for c.ctx.Err() == nil {
+	for c.ctx.Err() == nil && c.IsLoggedIn() {
 		id, body, err := c.kept().Announced(c.ctx, string(c.login.ID))
 		if err != nil {
 			c.fault(err, "Could not look for announced history")
@@ -103,6 +103,9 @@ func (c *Client) readPiece(body []byte) error {
 		}
 		if c.ctx.Err() != nil {
 			return c.ctx.Err()
+		}
+		if !c.IsLoggedIn() {
+			return nil
 		}
 		if try == downloadTries || isGone(err) {
 			c.log.Warn().Err(err).Msg("A piece of the phone's history could not be downloaded")
@@ -250,7 +253,7 @@ func (c *Client) standsInRoom(ctx context.Context, p past) (bool, error) {
 	return row != nil, nil
 }
 
-// forgetHistory drops what is kept of a login that was logged out.
+// forgetHistory drops what is kept of a login that was logged out, by its user or from outside: no texts stay behind.
 func (c *Client) forgetHistory(ctx context.Context) {
 	if err := c.kept().ForgetLogin(ctx, string(c.login.ID)); err != nil {
 		c.log.Error().Err(err).Msg("Could not delete the login's stored history")

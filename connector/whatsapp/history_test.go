@@ -73,6 +73,36 @@ func numbered(from, to int) (texts []string) {
 	return texts
 }
 
+// TestHistoryIsForgotten: when the phone or WhatsApp ends a login, no texts of its history stay behind.
+func TestHistoryIsForgotten(t *testing.T) {
+	for name, end := range map[string]func(*Client){
+		"logged out": func(c *Client) { c.onEvent(&events.LoggedOut{Reason: events.ConnectFailureLoggedOut}) },
+		"killed meanwhile": func(c *Client) {
+			c.wa = nil // as if it was made without a device
+			c.Connect(c.ctx)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := withHistory(t)
+			if err := c.keepHistory(pastChat(0, 3), ""); err != nil {
+				t.Fatal(err)
+			}
+			login := string(c.login.ID)
+			if err := c.kept().Announce(t.Context(), login, "N1", []byte("announced")); err != nil {
+				t.Fatal(err)
+			}
+			end(c)
+			chats, err := c.kept().Chats(t.Context(), login)
+			if err != nil || len(chats) > 0 {
+				t.Errorf("kept are %+v, %v; want nothing", chats, err)
+			}
+			if id, _, err := c.kept().Announced(t.Context(), login); err != nil || id != "" {
+				t.Errorf("announced is %q, %v; want nothing", id, err)
+			}
+		})
+	}
+}
+
 // TestHistoryTwice: what a phone sends comes once and in order, however often and in whatever pieces it sends it.
 func TestHistoryTwice(t *testing.T) {
 	m, c := withHistory(t)

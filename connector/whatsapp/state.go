@@ -246,6 +246,7 @@ func (c *Client) onLoggedOut(evt *events.LoggedOut) {
 	if err := c.network.db.WhatsAppStore().DeleteDevice(context.WithoutCancel(c.ctx), device); err != nil {
 		c.log.Error().Err(err).Msg("Could not delete the device's keys")
 	}
+	c.forgetHistory(context.WithoutCancel(c.ctx))
 	why := errorLoggedOut
 	switch evt.Reason {
 	case events.ConnectFailureMainDeviceGone:

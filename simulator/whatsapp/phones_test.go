@@ -90,8 +90,14 @@ func TestPhonesBlock(t *testing.T) {
 func TestPresence(t *testing.T) {
 	s := newSimulation(t)
 	anna := s.addPerson("Anna")
-	_, c := s.linked("Ben")
+	ben, c := s.linked("Ben")
 	if err := c.SubscribePresence(t.Context(), lid(anna)); err != nil {
+		t.Fatal(err)
+	}
+	// Nothing acknowledges a subscription, so its arrival is awaited.
+	if _, err := s.api.AwaitLog(t.Context(), whatsapp.Name, control.LogMatch{
+		Person: ben.ID, Direction: "in", Pattern: `<presence [^>]*type="subscribe"`,
+	}, patience); err != nil {
 		t.Fatal(err)
 	}
 	yes, no := true, false
