@@ -3,7 +3,6 @@ package whatsapp
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.mau.fi/util/jsontime"
@@ -122,25 +121,16 @@ func (c *Client) HandleMatrixDisappearingTimer(ctx context.Context, msg *bridgev
 
 // setTimer tells WhatsApp of a new timer; the error is ready for bridgev2.
 func (c *Client) setTimer(ctx context.Context, portal *bridgev2.Portal, timer time.Duration, waID types.MessageID) error {
-	if !c.IsLoggedIn() {
-		return errNotLoggedIn()
+	if isGroupPortal(portal) {
+		return c.changeGroup(ctx, portal, func(ctx context.Context, group types.JID) error {
+			return c.wa.SetDisappearingTimer(ctx, group, timer, time.Now())
+		})
 	}
-	if !c.work.Begin() {
-		return errStopping()
-	}
-	defer c.work.Done()
-	chat, err := parseChat(portal.ID)
+	chat, done, err := c.beginSend(portal)
 	if err != nil {
-		return fmt.Errorf("chat of portal: %w", err)
-	}
-	if chat.Server == types.GroupServer {
-		ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
-		defer cancel()
-		if err = c.online.Wait(ctx); err == nil {
-			err = c.wa.SetDisappearingTimer(ctx, chat, timer, time.Now())
-		}
 		return err
 	}
+	defer done()
 	_, err = c.send(ctx, chat, &waE2E.Message{ProtocolMessage: &waE2E.ProtocolMessage{
 		Type:                      waE2E.ProtocolMessage_EPHEMERAL_SETTING.Enum(),
 		EphemeralExpiration:       proto.Uint32(uint32(timer / time.Second)),

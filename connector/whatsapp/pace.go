@@ -20,17 +20,21 @@ type pace struct {
 // wait blocks until the next message may go. The error is why ctx ended first; the place in the queue is then given up.
 func (p *pace) wait(ctx context.Context, pause time.Duration) error {
 	due := p.take(time.Now(), pause)
-	rest := time.Until(due)
-	if rest <= 0 {
-		return nil
+	if rest := time.Until(due); rest > 0 && !hold(ctx, rest) {
+		return context.Cause(ctx)
 	}
-	timer := time.NewTimer(rest)
+	return nil
+}
+
+// hold waits out a pause; it is false if ctx ends first.
+func hold(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
 }
 

@@ -1,7 +1,6 @@
 package whatsapp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -84,17 +83,5 @@ func refusal(code int, chat types.JID) (text string, outcome event.MessageStatus
 		return "WhatsApp refused the message because the contact's devices have changed; try again", event.MessageStatusRetriable
 	default:
 		return fmt.Sprintf("WhatsApp refused the message (error %d)", code), event.MessageStatusRetriable
-	}
-}
-
-// hold waits out a pause; it is false if ctx ends first.
-func hold(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -114,10 +114,8 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 			continue
 		}
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("Connection was lost while sending, waiting for the next")
-		select {
-		case <-ctx.Done():
+		if !hold(ctx, resendPause) {
 			return time.Time{}, sendError(chat, err, tried)
-		case <-time.After(resendPause):
 		}
 	}
 }
@@ -172,15 +170,13 @@ func errStopping() error {
 		WithMessage("the bridge was just stopping; send the message again"))
 }
 
-// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named. In
-// a request nothing is marked read.
+// HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named. Without a
+// connection that waits for one, but not the room. In a request nothing is marked read.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
 	if !c.IsLoggedIn() || isReadOnly(receipt.Portal.ID) || receipt.Portal.MessageRequest || !c.work.Begin() {
 		return nil
 	}
 	defer c.work.Done()
-	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
-	defer cancel()
 	chat, err := parseChat(receipt.Portal.ID)
 	if err != nil {
 		return fmt.Errorf("chat of portal: %w", err)
@@ -189,6 +185,21 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 	if err != nil || len(unread) == 0 {
 		return err
 	}
+	if c.online.Open() {
+		return c.markRead(ctx, chat, unread)
+	}
+	c.goDo("read receipt", func() {
+		if err := c.markRead(c.ctx, chat, unread); err != nil {
+			c.log.Warn().Err(err).Stringer("chat", chat).Msg("Could not tell WhatsApp what was read")
+		}
+	})
+	return nil
+}
+
+// markRead tells WhatsApp of messages that were read, by their senders.
+func (c *Client) markRead(ctx context.Context, chat types.JID, unread map[types.JID][]types.MessageID) error {
+	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
+	defer cancel()
 	if err := c.online.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for connection: %w", err)
 	}

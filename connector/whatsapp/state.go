@@ -110,10 +110,8 @@ func (c *Client) connect() {
 			Error:      errorUnreachable,
 			Info:       map[string]any{"cause": err.Error()},
 		})
-		select {
-		case <-c.ctx.Done():
+		if !hold(c.ctx, pause) {
 			return
-		case <-time.After(pause):
 		}
 	}
 }
