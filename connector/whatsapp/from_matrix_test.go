@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/coder/websocket"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 
@@ -111,6 +114,32 @@ func TestImageThatIsNone(t *testing.T) {
 		_, err := c.imageFromMatrix(t.Context(), &event.MessageEventContent{MsgType: event.MsgImage, URL: "mxc://test/file"})
 		if !errors.Is(err, bridgev2.ErrUnsupportedMediaType) {
 			t.Errorf("%s: got error %v, want %v", name, err, bridgev2.ErrUnsupportedMediaType)
+		}
+	}
+}
+
+// TestBrokenOff: what a dying socket says is told from refusals, and from the end of what was under way.
+func TestBrokenOff(t *testing.T) {
+	write := &net.OpError{Op: "write", Err: syscall.EPIPE}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for _, test := range []struct {
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		{t.Context(), fmt.Errorf("failed to get device list: failed to flush: %w", write), true},
+		{t.Context(), fmt.Errorf("failed to write msg: %w", net.ErrClosed), true},
+		{t.Context(), fmt.Errorf("failed to write msg: %w", context.Canceled), true},
+		{t.Context(), fmt.Errorf("read: %w", websocket.CloseError{Code: websocket.StatusGoingAway}), true},
+		{t.Context(), whatsmeow.ErrNotConnected, true},
+		{ended, context.Canceled, false},
+		{t.Context(), whatsmeow.ErrIQForbidden, false},
+		{t.Context(), refused(403), false},
+		{t.Context(), errors.New("odd"), false},
+	} {
+		if got := brokenOff(test.ctx, test.err); got != test.want {
+			t.Errorf("%v: the connection went: %t, want %t", test.err, got, test.want)
 		}
 	}
 }

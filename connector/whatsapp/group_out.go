@@ -215,7 +215,10 @@ func (c *Client) changeGroup(ctx context.Context, portal *bridgev2.Portal, do fu
 	}
 	ctx, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
-	return groupError(do(ctx, group))
+	if err = do(ctx, group); err != nil && brokenOff(ctx, err) {
+		err = whatsmeow.ErrNotConnected
+	}
+	return groupError(err)
 }
 
 // groupError says what a user can make of a change of a group that failed.

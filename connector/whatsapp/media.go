@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"go.mau.fi/whatsmeow"
 
@@ -108,10 +107,8 @@ func (c *Client) whileConnected(ctx context.Context, f func() error) error {
 		if err == nil || !connectionLost(err) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
+		if !hold(ctx, resendPause) {
 			return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
-		case <-time.After(resendPause):
 		}
 	}
 }

@@ -74,7 +74,7 @@ func (p *presence) stop() {
 // sendPresence is best effort: what is lost here is said again with the next connection or activity.
 func (c *Client) sendPresence(state types.Presence) bool {
 	err := c.wa.SendPresence(c.ctx, state)
-	if err != nil && !errors.Is(err, whatsmeow.ErrNoPushName) && !connectionLost(err) {
+	if err != nil && !errors.Is(err, whatsmeow.ErrNoPushName) && !brokenOff(c.ctx, err) {
 		c.log.Debug().Err(err).Str("presence", string(state)).Msg("Could not send presence")
 	}
 	return err == nil

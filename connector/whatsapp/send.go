@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
@@ -40,7 +42,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	defer done()
 	waMsg, err := c.fromMatrix(ctx, msg)
 	if err != nil {
-		if connectionLost(err) || !c.online.Open() {
+		if brokenOff(ctx, err) || !c.online.Open() {
 			err = ledger.Pending(err)
 		}
 		return nil, err
@@ -102,6 +104,9 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 		if err == nil {
 			return resp.Timestamp, nil
 		}
+		if brokenOff(ctx, err) && !connectionLost(err) {
+			err = fmt.Errorf("%w: %w", whatsmeow.ErrNotConnected, err)
+		}
 		if !connectionLost(err) {
 			pause, explained := c.refused(chat, err, refusals)
 			if explained != nil {
@@ -134,6 +139,16 @@ func connectionLost(err error) bool {
 		errors.Is(err, socket.ErrSocketClosed) ||
 		errors.Is(err, whatsmeow.ErrIQTimedOut) ||
 		errors.As(err, new(*whatsmeow.DisconnectedError))
+}
+
+// brokenOff is whether an error, ctx being alive, only says that the connection went while something was written to it: the
+// library hands on what the socket says then. Of media the same errors may mean that only its host can't be reached.
+func brokenOff(ctx context.Context, err error) bool {
+	return connectionLost(err) ||
+		errors.Is(err, context.Canceled) && ctx.Err() == nil ||
+		errors.Is(err, net.ErrClosed) ||
+		errors.As(err, new(*net.OpError)) ||
+		errors.As(err, new(websocket.CloseError))
 }
 
 // sendError says what a user can make of a failed send. Unless the server refused, it may have taken the message.
@@ -257,7 +272,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 			media = types.ChatPresenceMediaAudio
 		}
 	}
-	if err := c.wa.SendChatPresence(ctx, chat, state, media); err != nil && !connectionLost(err) {
+	if err := c.wa.SendChatPresence(ctx, chat, state, media); err != nil && !brokenOff(ctx, err) {
 		return fmt.Errorf("send typing: %w", err)
 	}
 	return nil
