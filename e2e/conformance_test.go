@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 
 	"crosschat/e2e"
@@ -130,13 +131,17 @@ func builtScenarios() []scenario {
 // sides are the simulated networks, by the columns of the table.
 var sides = []side{whatsapp{}, messenger{}}
 
-// TestConformance shows every scenario on one stack, in the setting that the environment chooses (see settingFromEnv):
-// TestConformance/<network>/<scenario id>. With CROSSCHAT_RESULTS it writes the outcomes to that file.
+// TestConformance shows every scenario, in the setting that the environment chooses (see settingFromEnv):
+// TestConformance/<network>/<scenario id>. A network's scenarios share a stack, and networks run beside each other, since
+// most of the time is spent on waiting. With CROSSCHAT_RESULTS it writes the outcomes to that file.
 func TestConformance(t *testing.T) {
-	out := openResults(t)
-	shared := &lazyStack{t: t, setting: settingFromEnv(t), started: out.writeRun}
+	out, setting := openResults(t), settingFromEnv(t)
+	var first sync.Once
+	started := func(t *testing.T, stack *lab.Stack) { first.Do(func() { out.writeRun(t, stack) }) }
 	for _, side := range sides {
 		t.Run(side.network(), func(t *testing.T) {
+			t.Parallel()
+			shared := &lazyStack{t: t, setting: setting, started: started}
 			for _, s := range builtScenarios() {
 				if slices.Contains(s.networks, side.network()) {
 					t.Run(s.id, func(t *testing.T) { showScenario(t, shared, side, s, out) })

@@ -86,8 +86,13 @@ func (l *lazyStack) get(t *testing.T) *lab.Stack {
 	return l.stack
 }
 
+// starting is held while a stack is started: what it needs may have to be installed, and only one can install.
+var starting sync.Mutex
+
 func (l *lazyStack) start(t *testing.T) {
 	t.Helper()
+	starting.Lock()
+	defer starting.Unlock()
 	ctx := l.t.Context()
 	programs, err := builtPrograms()
 	if err != nil {
