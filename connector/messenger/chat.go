@@ -61,7 +61,7 @@ func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 	}
 	if !known.group() {
 		dm := database.RoomTypeDM
-		info.Type, info.Name = &dm, bridgev2.DefaultChatName
+		info.Type, info.Name, info.Topic = &dm, bridgev2.DefaultChatName, c.topic(key, known)
 		info.Members.OtherUserID = makeID[networkid.UserID](key)
 		info.Members.MemberMap.Set(bridgev2.ChatMember{EventSender: c.as(c.self)}).Set(bridgev2.ChatMember{EventSender: c.as(key)})
 		info.Members.TotalMemberCount = len(info.Members.MemberMap)
@@ -70,8 +70,7 @@ func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 	group := database.RoomTypeDefault
 	name := convert.Clean(known.Name)
 	info.Type, info.Name = &group, &name
-	about := convert.Clean(known.About)
-	info.Topic = &about
+	info.Topic = c.topic(key, known)
 	info.Avatar = c.avatar(known.Picture)
 	for person, admin := range known.Members {
 		level := 0
@@ -89,6 +88,24 @@ func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 	info.Members.TotalMemberCount = len(info.Members.MemberMap)
 	return info
 }
+
+// topic says what a chat is, where that is not a person or what its people call it.
+func (c *Client) topic(key int64, known thread) *string {
+	about := convert.Clean(known.About)
+	other, _ := c.known.contact(key)
+	switch {
+	case known.Type == lightspeed.ThreadAIBot || key == metaAI:
+		about = "An AI of Meta on Messenger, not a person. Meta reads what is written here."
+	case known.Type == lightspeed.ThreadMarketplace:
+		about = "A chat about something on Facebook Marketplace."
+	case !known.group() && other.Page:
+		about = "A page on Facebook, not a person: several people may read and write there."
+	}
+	return &about
+}
+
+// metaAI is the account of Meta's AI (protocol notes, section 7).
+const metaAI = 156025504001094
 
 // adminLevel is the power of a group's administrators.
 const adminLevel = 50
@@ -184,8 +201,9 @@ func (c *Client) ask(ctx context.Context, person int64) (contact, error) {
 }
 
 func (c *Client) userInfo(person int64, known contact) *bridgev2.UserInfo {
+	bot := known.Page || person == metaAI
 	info := &bridgev2.UserInfo{
-		Identifiers: []string{"messenger:" + strconv.FormatInt(person, 10)}, Avatar: c.avatar(known.Picture), IsBot: &known.Page,
+		Identifiers: []string{"messenger:" + strconv.FormatInt(person, 10)}, Avatar: c.avatar(known.Picture), IsBot: &bot,
 	}
 	if known.Username != "" {
 		info.Identifiers = append(info.Identifiers, "messenger:"+known.Username)
