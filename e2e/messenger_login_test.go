@@ -8,6 +8,7 @@ import (
 
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
 )
 
@@ -42,11 +43,23 @@ func loginCookies(s *stage) {
 		s.Errorf("the bot repeats a cookie: %q", early)
 	}
 	// Each mistake has its own answer, and leaves nothing behind.
-	for _, mistake := range []struct{ name, paste, want string }{
+	type mistake struct{ name, paste, want string }
+	mistakes := []mistake{
 		{"no cookies at all", "these are my cookies", "parse input"},
 		{"a cookie is missing", pasted(s, without("xs")), "xs"},
 		{"an expired session", pasted(s, expired), "expired"},
-	} {
+	}
+	var lies []siteLie
+	if liar, ok := s.side.(lyingSide); ok {
+		lies = liar.lies(s.me.Person)
+	}
+	for _, lie := range lies {
+		mistakes = append(mistakes, mistake{lie.name, pasted(s, cookies), lie.want})
+	}
+	for i, mistake := range mistakes {
+		if lie := i - len(mistakes) + len(lies); lie >= 0 {
+			s.breaks(lies[lie].fault)
+		}
 		from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
 		s.must(err)
 		s.awaitPrompt(from)
@@ -92,6 +105,54 @@ func loginCookies(s *stage) {
 	if login := s.loginID(); !strings.Contains(login, s.me.ID) {
 		s.Errorf("the bot lists login %q, want one for %s", login, s.me.ID)
 	}
+	s.mustBeTaken(side)
+}
+
+// lyingSide is a side whose pages can be other than they should.
+type lyingSide interface {
+	lies(control.Person) []siteLie
+}
+
+// siteLie is a page that is none: what the bot then says of a login.
+type siteLie struct {
+	name  string
+	fault control.Fault
+	want  string
+}
+
+func (messenger) lies(p control.Person) []siteLie {
+	return []siteLie{
+		{"another page", control.Fault{Kind: "http_html", Person: p.ID, Stanza: "page"}, "not what the bridge expects"},
+		{"a redirection to elsewhere", control.Fault{Kind: "redirect", Person: p.ID, Args: map[string]string{"url": "https://example.org/messages"}}, "not what the bridge expects"},
+		{"a redirection to this machine", control.Fault{Kind: "redirect", Person: p.ID, Args: map[string]string{"url": "http://127.0.0.1:1/"}}, "not what the bridge expects"},
+	}
+}
+
+// mustBeTaken shows that another user can't log in to the account, and that the first one's login stays.
+func (s *stage) mustBeTaken(side cookieSide) {
+	s.Helper()
+	mine, anna := s.bot, s.newPerson(control.NewPerson{Name: "Anna"})
+	other, err := s.stack.NewUser(s.ctx, "other-"+randomHex(3), "pass"+randomHex(8))
+	s.must(err)
+	defer other.Close()
+	s.bot, err = other.OpenBot(s.ctx, s.stack.Bridge.Bot, s.stack.Setting.Encryption != lab.EncryptionOff)
+	s.must(err)
+	defer func() { s.bot = mine }()
+	from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	s.must(err)
+	s.awaitPrompt(from)
+	from = s.bot.Mark()
+	_, err = s.bot.SendText(s.ctx, pasted(s, side.browser(s)))
+	s.must(err)
+	answer, err := s.bot.AwaitAnswer(s.ctx, from, "an answer to cookies of somebody else's account", func(string) bool { return true })
+	s.must(err)
+	if !strings.Contains(answer, "already logged in for "+s.user.ID.String()) {
+		s.Errorf("the bot tells another user %q, want that the account is logged in for %s", answer, s.user.ID)
+	}
+	text := s.text("to whom it belongs")
+	anna.writes(s.me, text)
+	_, err = s.portal(anna).AwaitText(s.ctx, 0, anna.mxid, text)
+	s.must(err)
 }
 
 // awaitPrompt waits until the bot asks for cookies.
