@@ -222,14 +222,38 @@ func messengerShareIn(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	title := s.text("A post of somebody")
-	c := s.shared(portal, anna, "", title, map[string]any{
-		"FBID": "71004", "Header": "Ben Bauer", "Title": title, "Subtitle": "said something", "ActionURL": "https://www.facebook.com/ben/posts/1",
-	})
-	for _, want := range []string{"Ben Bauer", "said something", "https://www.facebook.com/ben/posts/1"} {
-		if !strings.Contains(c.Body, want) {
-			s.Errorf("the post is %q, want %q in it", c.Body, want)
+	for i, kind := range []string{"posts", "reel", "stories"} {
+		title, link := s.text("One of the "+kind), fmt.Sprintf("https://www.facebook.com/ben/%s/%d", kind, i)
+		from, picture := portal.Mark(), photo(90+i, 60, i)
+		raw, err := json.Marshal(map[string]any{
+			"shares": []any{map[string]any{
+				"FBID": fmt.Sprintf("7100%d", 4+i), "Header": "Ben Bauer", "Title": title, "Subtitle": "said something", "ActionURL": link,
+			}},
+			"pictures": []any{control.Media{Kind: "image", Data: picture, MIMEType: "image/jpeg", Width: 90 + i, Height: 60}},
+		})
+		s.must(err)
+		anna.sends(control.SendRequest{To: s.me.ID, Raw: raw})
+		c := s.gets(portal, from, anna, "something shared of the "+kind, holding(title)).Content.AsMessage()
+		for _, want := range []string{"Ben Bauer", "said something", link} {
+			if !strings.Contains(c.Body, want) {
+				s.Errorf("what was shared is %q, want %q in it", c.Body, want)
+			}
 		}
+		if c.MsgType != event.MsgImage {
+			s.Fatalf("what was shared is a %s, want its picture", c.MsgType)
+		}
+		s.mustHold(c, picture)
+	}
+	// A picture that would be fetched from somewhere else, or from this very machine, is not.
+	for i, address := range []string{"https://example.org/x.jpg", "https://127.0.0.1:1/x.jpg", "http://169.254.169.254/latest/meta-data"} {
+		title := s.text("A trap")
+		c := s.shared(portal, anna, "", title, map[string]any{
+			"FBID": fmt.Sprintf("7101%d", i), "Title": title, "Preview": address, "PreviewMIME": "image/jpeg",
+		})
+		if c.MsgType != event.MsgText {
+			s.Errorf("with a picture at %s it came as %s: %q", address, c.MsgType, c.Body)
+		}
+		s.gets(portal, 0, anna, "word of the picture", saying("not on Messenger's own servers"))
 	}
 }
 

@@ -85,6 +85,15 @@ func (s *Server) fillRaw(m *world.Message, data json.RawMessage) error {
 		}
 		m.Files = append(m.Files, file)
 	}
+	for i, picture := range raw.Pictures {
+		file, err := s.attachment(picture)
+		if err != nil || i >= len(m.Shares) {
+			return control.Invalid("picture %d of the shares: %v", i, err)
+		}
+		share := m.Shares[i]
+		share.Preview, share.Expires = s.link(file.File, "")
+		share.PreviewMIME, share.Width, share.Height = file.File.MIMEType, file.Width, file.Height
+	}
 	for _, share := range m.Shares {
 		if share.FBID == "" {
 			share.FBID = person(s.world.NewFile("share", "", nil).ID)

@@ -29,6 +29,7 @@ type Raw struct {
 	Expires   int64             `json:"expires,omitempty"` // seconds
 	Files     []control.Media   `json:"files,omitempty"`
 	Shares    []*lightspeed.XMA `json:"shares,omitempty"`
+	Pictures  []control.Media   `json:"pictures,omitempty"` // of the shares, in their order
 	Mentions  []world.Mention   `json:"mentions,omitempty"`
 }
 
