@@ -22,6 +22,9 @@ type Markup struct {
 	Bullet               string // before each item of a list
 	// OtherBullets are further marks of list items that are understood but not written.
 	OtherBullets []string
+	// Find, if set, finds the marks in a text of the network's by rules of its own. The fields above then only say how
+	// texts from Matrix are written.
+	Find func(body string) []Marked
 	// Numbered says that lines like "1. first" are an ordered list.
 	Numbered bool
 }
@@ -48,7 +51,11 @@ func Format(body string, style Markup, mentions []Mention) *event.MessageEventCo
 		}
 	}
 	slices.Sort(content.Mentions.UserIDs)
-	f.blocks()
+	if style.Find != nil {
+		f.found(style.Find(body))
+	} else {
+		f.blocks()
+	}
 	if formatted := f.out.String(); f.marked && jsonSize(content.Body)+jsonSize(formatted) <= maxTextSize {
 		content.Format, content.FormattedBody = event.FormatHTML, formatted
 	}
