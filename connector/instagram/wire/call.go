@@ -54,10 +54,13 @@ func (c *Client) callAll(ctx context.Context, q call) (json.RawMessage, *graphql
 	return data, envelope, nil
 }
 
-// allowed refuses calls while the site wants none.
+// allowed refuses calls while the site wants none, or the session is stopped.
 func (c *Client) allowed(acts bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stopped != nil {
+		return c.stopped
+	}
 	if wait := time.Until(c.limitedUntil); wait > 0 {
 		return &RateLimitError{wait}
 	}
@@ -270,9 +273,9 @@ func (c *Client) restError(body []byte) error {
 	case "login_required", "user_has_logged_out":
 		return &web.StopError{Kind: web.LoggedOut}
 	case "challenge_required":
-		return c.stop(web.Challenge, first(answer.Challenge.URL, answer.CheckpointURL))
+		return c.userStop(web.Challenge, first(answer.Challenge.URL, answer.CheckpointURL))
 	case "checkpoint_required":
-		return c.stop(web.Checkpoint, first(answer.CheckpointURL, answer.Challenge.URL))
+		return c.userStop(web.Checkpoint, first(answer.CheckpointURL, answer.Challenge.URL))
 	}
 	switch {
 	case answer.Message == "feedback_required" || answer.Spam:
@@ -287,8 +290,8 @@ func (c *Client) restError(body []byte) error {
 	return nil
 }
 
-// stop makes the error of a session that needs its user; an address that isn't the network's is not shown.
-func (c *Client) stop(kind web.Kind, address string) error {
+// userStop makes the error of a session that needs its user; an address that isn't the network's is not shown.
+func (c *Client) userStop(kind web.Kind, address string) error {
 	var judged *web.StopError
 	if errors.As(c.web.Judge(address), &judged) {
 		return &web.StopError{Kind: kind, URL: judged.URL}

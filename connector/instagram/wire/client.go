@@ -53,16 +53,18 @@ type Client struct {
 	mu           sync.Mutex // guards the rest
 	state        State
 	site         *site
-	fbid         FBID              // once it is known
-	reload       string            // why the page should be loaded again, empty if it needn't
-	reloaded     time.Time         // last time that was tried
-	searched     time.Time         // last time ids were looked for in the site's programs
-	alerted      map[string]string // the id that was last found stale, by operation
-	unauthorized bool              // the gateway refused the session since the last subscription
-	limitedUntil time.Time         // the site wants to be left alone
-	blockedUntil time.Time         // the account may not act
-	blocked      string            // what the site said to that
-	live         *connection       // nil if there is none that has subscribed
+	fbid         FBID                    // once it is known
+	reload       string                  // why the page should be loaded again, empty if it needn't
+	reloaded     time.Time               // last time that was tried
+	searched     time.Time               // last time ids were looked for in the site's programs
+	alerted      map[string]string       // the id that was last found stale, by operation
+	unauthorized bool                    // the gateway refused the session since the last subscription
+	limitedUntil time.Time               // the site wants to be left alone
+	blockedUntil time.Time               // the account may not act
+	blocked      string                  // what the site said to that
+	live         *connection             // nil if there is none that has subscribed
+	halt         context.CancelCauseFunc // ends Serve; nil while there is none
+	stopped      *web.StopError          // why nothing may be asked before the user did something
 	echoes       *echoes
 	lastOTID     OTID
 	unread       map[[sha256.Size]byte]bool // what could not be read once
@@ -132,8 +134,11 @@ func (c *Client) FBID() FBID {
 }
 
 // Load makes sure that the session page is loaded, and answers whose it is. It checks a session without connecting. Errors are
-// for Advise.
+// for Advise. As Serve it tries a session again that was stopped.
 func (c *Client) Load(ctx context.Context) (Account, error) {
+	c.mu.Lock()
+	c.stopped = nil
+	c.mu.Unlock()
 	s, err := c.ready(ctx)
 	if err != nil {
 		return Account{}, c.judge(err)

@@ -51,16 +51,52 @@ func TestStops(t *testing.T) {
 	}
 }
 
+// TestStopDuringACall has a request that learns of a challenge while the socket is well: everything stops, and nothing more
+// is asked until the client is served again.
 func TestStopDuringACall(t *testing.T) {
 	n := newNetwork(t)
-	c, r := n.connected(nil)
-	thread := n.chat(c, r)
+	r := newRecorder()
+	c := n.client(r, n.credentials(), State{}, nil)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(t.Context()) }()
+	r.waitFor(t, "connection", func() bool { return r.connect > 0 })
+	short := n.chat(c, r).IDs.Short
 	n.fault(control.Fault{Kind: "redirect", Stanza: "graphql/sendText", Args: map[string]string{"to": "/challenge/1/"}})
 	var stop *web.StopError
-	_, err := c.SendText(t.Context(), Text{OTID: c.NewOTID(), Thread: thread.IDs.Short, Text: "x"})
+	_, err := c.SendText(t.Context(), Text{OTID: c.NewOTID(), Thread: short, Text: "x"})
 	if !errors.As(err, &stop) || stop.Kind != web.Challenge || !strings.HasPrefix(stop.URL, "https://www.instagram.com/challenge/") {
 		t.Errorf("got %v, want a challenge", err)
 	}
+	if a := Advise(<-ended); a.Action != AskUser || a.Kind != web.Challenge || a.URL != stop.URL {
+		t.Errorf("connection ended with %+v, want the challenge", a)
+	}
+	before, err := n.Log(t.Context(), 0)
+	n.must(err)
+	for what, call := range map[string]func() error{
+		"send": func() error {
+			_, err := c.SendText(t.Context(), Text{OTID: c.NewOTID(), Thread: short, Text: "y"})
+			return err
+		},
+		"search":  func() error { _, err := c.Search(t.Context(), "x"); return err },
+		"resolve": func() error { _, err := c.Resolve(t.Context(), 5); return err },
+		"upload":  func() error { _, err := c.Upload(t.Context(), Upload{Open: nil}); return err },
+		"post":    func() error { _, err := c.Post(t.Context(), PostRef{ID: "5"}); return err },
+	} {
+		if err := call(); !errors.As(err, &stop) || stop.Kind != web.Challenge {
+			t.Errorf("%s: got %v, want the challenge", what, err)
+		}
+	}
+	after, err := n.Log(t.Context(), len(before))
+	n.must(err)
+	for _, e := range after {
+		if e.Direction == "in" {
+			t.Errorf("asked at a challenge: %.200s", e.Data)
+		}
+	}
+	n.serve(c)
+	r.waitFor(t, "connection after the user did something", func() bool { return r.connect > 1 })
+	_, err = c.SendText(t.Context(), Text{OTID: c.NewOTID(), Thread: short, Text: "z"})
+	n.must(err)
 }
 
 func TestPageWithoutWhatItMustHave(t *testing.T) {

@@ -75,12 +75,13 @@ func (c *Client) judge(err error) error {
 	defer c.mu.Unlock()
 	switch {
 	case errors.As(err, &stop):
-		// Whatever the user does about it, the page shows.
-		c.site, c.reload, c.state.Page = nil, "", nil
+		c.stop(stop)
 	case errors.Is(err, dgw.ErrUnauthorized):
 		if c.unauthorized {
 			c.unauthorized = false
-			return fmt.Errorf("%w: %w", &web.StopError{Kind: web.LoggedOut}, err)
+			stop = &web.StopError{Kind: web.LoggedOut}
+			c.stop(stop)
+			return fmt.Errorf("%w: %w", stop, err)
 		}
 		// The page shows whether it is a challenge, which has another remedy, or the end of the session.
 		c.unauthorized = true
@@ -91,4 +92,14 @@ func (c *Client) judge(err error) error {
 		}
 	}
 	return err
+}
+
+// stop keeps anything from being asked, and ends Serve. Whatever the user does about it, the page shows: it is loaded anew.
+// The caller holds the lock.
+func (c *Client) stop(why *web.StopError) {
+	c.site, c.reload, c.state.Page = nil, "", nil
+	c.stopped = why
+	if c.halt != nil {
+		c.halt(why)
+	}
 }

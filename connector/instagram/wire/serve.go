@@ -13,12 +13,29 @@ import (
 )
 
 // Serve loads the page if that is due, lists the inbox if there is no cursor, connects, and blocks until the connection ends.
-// There always is an error, for Advise to judge; it is the context's if that ended it.
+// There always is an error, for Advise to judge; it is the context's if that ended it. Whatever request learns that the
+// session is stopped until its user does something, ends it too; nothing more is asked before the next Serve or Load.
 func (c *Client) Serve(ctx context.Context) error {
 	if !c.serving.TryLock() {
 		return ErrServing
 	}
 	defer c.serving.Unlock()
+	ctx, halt := context.WithCancelCause(ctx)
+	defer halt(nil)
+	c.mu.Lock()
+	c.halt, c.stopped = halt, nil
+	c.mu.Unlock()
+	err := c.serve(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.halt = nil
+	if c.stopped != nil && ctx.Err() != nil {
+		return c.stopped // and not that the context has ended because of it
+	}
+	return err
+}
+
+func (c *Client) serve(ctx context.Context) error {
 	s, err := c.ready(ctx)
 	if err != nil {
 		return c.judge(err)
