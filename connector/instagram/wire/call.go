@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -29,7 +30,7 @@ const (
 // call is one call of an operation.
 type call struct {
 	op        operation
-	variables any
+	variables variables
 	root      string // field of the answer that has the result
 	referer   string // path; the inbox if empty
 	// acts says that the call changes something: it is not repeated when its answer is lost.
@@ -123,7 +124,9 @@ func (c *Client) afterReload(err error, q call, id string) error {
 // callOnce makes the request.
 func (c *Client) callOnce(ctx context.Context, s *site, q call, id string) (json.RawMessage, *graphql.Envelope, error) {
 	form := s.form()
-	if err := (graphql.Call{Name: q.op.friendly, DocumentID: id, Variables: q.variables}).Fill(form); err != nil {
+	v := maps.Clone(q.variables)
+	maps.Copy(v, c.cfg.Variables[q.op.name])
+	if err := (graphql.Call{Name: q.op.friendly, DocumentID: id, Variables: v}).Fill(form); err != nil {
 		return nil, nil, err
 	}
 	referer := q.referer

@@ -29,6 +29,8 @@ type Config struct {
 	// Documents are ids of persisted operations that overrule those built in and those found in the site's scripts. The names
 	// are those of DocumentNames.
 	Documents map[string]string `yaml:"documents"`
+	// Variables are more variables for operations, or other values, by the operation's name: what a newer document may want.
+	Variables map[string]map[string]any `yaml:"variables"`
 	// FindDocuments looks for ids in the site's scripts when the server does not know one any more.
 	FindDocuments bool `yaml:"find_documents"`
 
@@ -143,6 +145,11 @@ func (c *Config) Validate() error {
 	} {
 		if d <= 0 {
 			return fmt.Errorf("%s is %v: it must be more than 0", name, d)
+		}
+	}
+	for name := range c.Variables {
+		if !slices.Contains(DocumentNames(), name) {
+			return fmt.Errorf("variables has %q: it must be one of %s", name, strings.Join(DocumentNames(), ", "))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Documents)) {

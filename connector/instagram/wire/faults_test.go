@@ -195,6 +195,23 @@ func TestDocumentOfTheConfig(t *testing.T) {
 	}
 }
 
+// TestVariablesOfTheConfig has a newer document that wants more than this program knows.
+func TestVariablesOfTheConfig(t *testing.T) {
+	n := newNetwork(t)
+	n.fault(control.Fault{Kind: "rotate_doc", Args: map[string]string{"op": "search", "needs": "some_new_variable"}})
+	credentials := n.credentials()
+	if _, err := n.client(newRecorder(), credentials, State{}, nil).Search(t.Context(), "alice"); err == nil {
+		t.Error("works without the variable")
+	}
+	c := n.client(newRecorder(), credentials, State{}, func(cfg *Config) {
+		cfg.Variables = map[string]map[string]any{"search": {"some_new_variable": true}}
+	})
+	found, err := c.Search(t.Context(), "alice")
+	if err != nil || len(found) != 1 {
+		t.Errorf("got %+v and %v, want Alice", found, err)
+	}
+}
+
 // TestRetiredSubscription has the deltas' own document retired before the first connection.
 func TestRetiredSubscription(t *testing.T) {
 	n := newNetwork(t)

@@ -57,6 +57,7 @@ func TestConfig(t *testing.T) {
 		"page_age":    func(c *Config) { c.PageAge = 0 },
 		"block_pause": func(c *Config) { c.BlockPause = -1 },
 		"sendtext":    func(c *Config) { c.Documents = map[string]string{"sendtext": "1"} },
+		"sendmedia":   func(c *Config) { c.Variables = map[string]map[string]any{"sendmedia": {"x": 1}} },
 		"send_text":   func(c *Config) { c.Documents = map[string]string{"send_text": "x"} },
 	} {
 		c := Default()

@@ -83,6 +83,23 @@ func TestNothingIsLost(t *testing.T) {
 	}
 }
 
+// TestDisorder has deltas overtake each other.
+func TestDisorder(t *testing.T) {
+	for kind, args := range map[string]map[string]string{"swap": nil, "delay": {"ms": "50"}} {
+		n := newNetwork(t)
+		_, r := n.connected(nil)
+		n.fault(control.Fault{Kind: kind, Stanza: "push/SlideUQPPNewMessage", Skip: 1, Args: args})
+		want := texts(5)
+		n.saysAll(want)
+		r.waitFor(t, "all texts", func() bool { return len(r.events) >= len(want) })
+		got := r.once()
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: messages %q, want all of %q", kind, got, want)
+		}
+	}
+}
+
 // TestHandlerRefuses has the handler fail: what it did not take comes again, and what it took does not.
 func TestHandlerRefuses(t *testing.T) {
 	n := newNetwork(t)

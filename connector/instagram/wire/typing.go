@@ -17,6 +17,9 @@ import (
 // maxTypingPause is the longest pause between attempts at a socket for typing.
 const maxTypingPause = time.Hour
 
+// lasting is how long a socket must have stood for the pauses to begin anew.
+const lasting = time.Minute
+
 // hearTyping is the goroutine that hears who types, on a socket of its own. What becomes of that never ends the connection.
 func (n *connection) hearTyping(ctx context.Context) error {
 	select {
@@ -36,7 +39,7 @@ func (n *connection) hearTyping(ctx context.Context) error {
 			<-ctx.Done() // it is not for this session
 			return ctx.Err()
 		}
-		if time.Since(began) > maxTypingPause/2 {
+		if time.Since(began) > lasting {
 			pause = n.c.cfg.TypingRetry
 		}
 		timer := time.NewTimer(max(pause, retryAfter(err)))

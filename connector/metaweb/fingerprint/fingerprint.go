@@ -80,13 +80,17 @@ type transport struct {
 	spare   map[string]net.Conn // dialled for HTTP/2, and then not taken for it
 }
 
+// idleTimeout is how long a connection is kept for later: less than the 60 to 120 seconds after which servers close theirs,
+// so that no request is sent into one that is just being closed.
+const idleTimeout = 50 * time.Second
+
 func newTransport(dial Dialer, hello utls.ClientHelloID, roots *x509.CertPool, two bool) *transport {
 	t := &transport{dial: dial, hello: hello, roots: roots, conns: make(map[string]*http2.ClientConn),
 		oneOnly: make(map[string]bool), spare: make(map[string]net.Conn)}
 	t.one = &http.Transport{DialContext: dial, DialTLSContext: t.dialOne, ResponseHeaderTimeout: headerTimeout,
-		IdleConnTimeout: 90 * time.Second, MaxIdleConns: 20}
+		IdleConnTimeout: idleTimeout, MaxIdleConns: 20}
 	if two {
-		t.two = &http2.Transport{ReadIdleTimeout: 30 * time.Second, IdleConnTimeout: 90 * time.Second}
+		t.two = &http2.Transport{ReadIdleTimeout: 30 * time.Second, IdleConnTimeout: idleTimeout}
 	}
 	return t
 }
@@ -189,7 +193,8 @@ func (t *transport) dialTLS(ctx context.Context, address string, protocols ...st
 	}
 	if err != nil {
 		_ = raw.Close()
-		return nil, fmt.Errorf("tls handshake with %s: %w", address, err)
+		// As an error of dialling, since no part of a request has left yet: whoever must not repeat one wants to know.
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("tls handshake with %s: %w", address, err)}
 	}
 	return conn, nil
 }
