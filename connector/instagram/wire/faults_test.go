@@ -99,6 +99,16 @@ func TestStopDuringACall(t *testing.T) {
 	n.must(err)
 }
 
+// TestStopAtTheSocket has only the socket lead to a challenge.
+func TestStopAtTheSocket(t *testing.T) {
+	n := newNetwork(t)
+	n.fault(control.Fault{Kind: "redirect", Stanza: "socket/lightspeed", Times: -1, Args: map[string]string{"to": "/challenge/1/"}})
+	c := n.client(newRecorder(), n.credentials(), State{}, nil)
+	if a := Advise(c.Serve(t.Context())); a.Action != AskUser || a.Kind != web.Challenge || a.URL == "" {
+		t.Errorf("got %+v, want a challenge", a)
+	}
+}
+
 func TestPageWithoutWhatItMustHave(t *testing.T) {
 	for what, action := range map[string]Action{"dtsg": GiveUp, "lsd": GiveUp, "fbid": GiveUp, "viewer": LogIn, "numbers": GiveUp} {
 		n := newNetwork(t)

@@ -86,7 +86,10 @@ func (c *Client) judge(err error) error {
 		// The page shows whether it is a challenge, which has another remedy, or the end of the session.
 		c.unauthorized = true
 		c.site, c.reload, c.state.Page = nil, "", nil
-	case errors.As(err, &refused) && refused.Status >= 400 && refused.Status < 500:
+	case errors.As(err, &refused) && errors.As(c.web.Judge(refused.Location), &stop):
+		c.stop(stop)
+		return fmt.Errorf("%w: %w", stop, err)
+	case errors.As(err, &refused) && refused.Status >= 300 && refused.Status < 500: // a redirect may lead to a challenge
 		if c.reload == "" && c.reloadWait() <= 0 {
 			c.reload = "gateway refuses the connection"
 		}

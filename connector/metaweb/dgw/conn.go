@@ -44,7 +44,7 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 	ws, response, err := websocket.Dial(ctx, opts.URL, &websocket.DialOptions{HTTPClient: &client, HTTPHeader: opts.Header})
 	if err != nil {
 		if response != nil {
-			return nil, &HandshakeError{Status: response.StatusCode}
+			return nil, &HandshakeError{Status: response.StatusCode, Location: response.Header.Get("Location")}
 		}
 		return nil, fmt.Errorf("dial gateway: %w", withoutURL(err))
 	}
@@ -60,7 +60,8 @@ func Dial(ctx context.Context, opts Options) (*Conn, error) {
 
 // HandshakeError is an answer other than the websocket upgrade.
 type HandshakeError struct {
-	Status int
+	Status   int
+	Location string // of a redirect, which is not followed
 }
 
 func (e *HandshakeError) Error() string {

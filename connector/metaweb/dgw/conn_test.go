@@ -430,8 +430,8 @@ func TestRefusedHandshake(t *testing.T) {
 	defer server.Close()
 	_, err := Dial(t.Context(), Options{URL: server.URL + "/?secret=canary", Client: server.Client()})
 	var refused *HandshakeError
-	if !errors.As(err, &refused) || refused.Status != http.StatusFound {
-		t.Errorf("got %v, want status %d", err, http.StatusFound)
+	if !errors.As(err, &refused) || refused.Status != http.StatusFound || refused.Location != "http://elsewhere.invalid/" {
+		t.Errorf("got %v, want status %d and where to", err, http.StatusFound)
 	}
 	server.Close()
 	if _, err = Dial(t.Context(), Options{URL: server.URL + "/?secret=canary", Client: server.Client()}); err == nil ||
