@@ -55,6 +55,9 @@ type Config struct {
 	RequestInterval time.Duration `yaml:"request_interval"`
 	SendInterval    time.Duration `yaml:"send_interval"`
 	PageInterval    time.Duration `yaml:"page_interval"`
+	// NewChatsPerDay is how many chats may be begun in 24 hours; 0 is as many as one likes. The network minds more than what
+	// people do.
+	NewChatsPerDay int `yaml:"new_chats_per_day"`
 	// RetryWait is the wait after the first failed request, RetryCount how often one that changes nothing is repeated.
 	RetryWait  time.Duration `yaml:"retry_wait"`
 	RetryCount int           `yaml:"retry_count"`
@@ -109,6 +112,7 @@ func Default() Config {
 		RequestInterval:  200 * time.Millisecond,
 		SendInterval:     time.Second,
 		PageInterval:     2 * time.Second,
+		NewChatsPerDay:   20,
 		RetryWait:        3 * time.Second,
 		RetryCount:       5,
 		RateLimitPause:   2 * time.Minute,

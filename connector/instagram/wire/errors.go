@@ -60,8 +60,8 @@ func (e *RateLimitError) Error() string {
 	return fmt.Sprintf("instagram limits the rate of requests, for %v at least", e.Wait)
 }
 
-// BlockedError means that the account may not do this for now, mostly because of too much of it. Nothing was done; nothing
-// should be sent before Wait has passed. Message is the server's, for the user, and may be empty.
+// BlockedError means that the account may not do this for now, mostly because of too much of it. Nothing was done; it
+// should not be tried before Wait has passed. Message is for the user, and may be empty.
 type BlockedError struct {
 	Message string
 	Wait    time.Duration

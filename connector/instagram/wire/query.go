@@ -185,6 +185,9 @@ func (c *Client) Requests(ctx context.Context) (*Inbox, error) {
 
 // Thread fetches a thread with its newest 20 messages. ErrNotFound if there is none; other errors are SendText's.
 func (c *Client) Thread(ctx context.Context, thread ShortID) (*Thread, error) {
+	if err := c.pages.Wait(ctx); err != nil {
+		return nil, err
+	}
 	data, err := c.call(ctx, call{op: opThread, root: "get_slide_thread_nullable", variables: variables{
 		"thread_fbid": thread.String(), "min_uq_seq_id": nil,
 		provided("IGDEnableOffMsysChatThemesQE"):   false,

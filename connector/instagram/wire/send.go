@@ -51,6 +51,12 @@ func (c *Client) SendText(ctx context.Context, t Text) (Sent, error) {
 	if t.Thread != 0 {
 		return c.send(ctx, t.OTID, call{op: opSendText, root: rootText, acts: true, variables: v})
 	}
+	if sent, ok := c.echo(t.OTID); ok {
+		return sent, nil
+	}
+	if err := c.mayBegin(t.To, time.Now()); err != nil {
+		return Sent{}, err
+	}
 	c.mu.Lock()
 	byFBID := c.cfg.FirstTextByFBID != c.otherRecipient
 	c.mu.Unlock()
@@ -67,6 +73,32 @@ func (c *Client) SendText(ctx context.Context, t Text) (Sent, error) {
 		}
 	}
 	return sent, err
+}
+
+// mayBegin refuses to begin more chats than are good for the account, and counts the one that it allows, once however often it
+// is tried.
+func (c *Client) mayBegin(with User, now time.Time) error {
+	const day = 24 * time.Hour
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun, first := make(map[IGID]time.Time), now
+	for igid, at := range c.state.Begun {
+		if now.Sub(at) < day {
+			begun[igid] = at
+			if at.Before(first) {
+				first = at
+			}
+		}
+	}
+	if _, again := begun[with.IGID]; again {
+		return nil
+	}
+	if limit := c.cfg.NewChatsPerDay; limit > 0 && len(begun) >= limit {
+		return &BlockedError{fmt.Sprintf("no more than %d chats a day are begun, to keep the account safe", limit), day - now.Sub(first)}
+	}
+	begun[with.IGID] = now
+	c.state.Begun = begun
+	return nil
 }
 
 const rootText = "xig_direct_text_send_with_slide_messaging_response"

@@ -14,6 +14,8 @@ type State struct {
 	Documents map[string]string `json:"documents,omitempty"`
 	// DocumentsFor is the revision of the site that Documents were found for.
 	DocumentsFor string `json:"documents_for,omitempty"`
+	// Begun is when chats were begun lately, by whom they are with. It is replaced and never changed.
+	Begun map[IGID]time.Time `json:"begun,omitempty"`
 	// Claim is what the site wants to be told back with every request.
 	Claim string `json:"claim,omitempty"`
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -146,6 +147,39 @@ func TestFirstTextNamesItsRecipientTheOtherWay(t *testing.T) {
 	}
 	if _, err := c.SendText(t.Context(), Text{Thread: 5, Text: "x"}); err == nil {
 		t.Error("sent without an OTID")
+	}
+}
+
+func TestNewChatsADay(t *testing.T) {
+	c := &Client{cfg: Config{NewChatsPerDay: 2}}
+	now := time.Now()
+	for igid, at := range map[IGID]time.Duration{1: 0, 2: time.Hour} {
+		for range 5 { // tried again and again
+			if err := c.mayBegin(User{IGID: igid}, now.Add(at)); err != nil {
+				t.Errorf("with %d: %v", igid, err)
+			}
+		}
+	}
+	var blocked *BlockedError
+	if err := c.mayBegin(User{IGID: 3}, now.Add(2*time.Hour)); !errors.As(err, &blocked) || blocked.Wait != 22*time.Hour {
+		t.Errorf("third: got %v, want to wait for 22 hours", err)
+	}
+	if err := c.mayBegin(User{IGID: 3}, now.Add(24*time.Hour)); err != nil || len(c.state.Begun) != 2 {
+		t.Errorf("a day later: got %v and %d chats, want two", err, len(c.state.Begun))
+	}
+	c.cfg.NewChatsPerDay = 0
+	for igid := range IGID(50) {
+		if err := c.mayBegin(User{IGID: igid}, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := json.Marshal(c.state)
+	var back State
+	if err == nil {
+		err = json.Unmarshal(data, &back)
+	}
+	if err != nil || len(back.Begun) != len(c.state.Begun) {
+		t.Errorf("stored as %s (%v)", data, err)
 	}
 }
 
