@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/desk"
 	"crosschat/connector/intake"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
@@ -33,6 +34,7 @@ type Connector struct {
 	db       *crosschatdb.Database
 	ledger   *ledger.Ledger
 	rooms    *rooms.Rooms
+	desk     *desk.Desk
 	bridge   *bridgev2.Bridge
 }
 
@@ -89,6 +91,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)
 	c.rooms = rooms.Attach(bridge, library, settings, c.nameOf)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
+	c.desk = desk.Attach(bridge, c.nameOf)
 	chats := intake.Attach(bridge, settings, &c.config.ChatsAtLogin)
 	each(c, func(n needsIntake) { n.UseIntake(chats) })
 	for _, m := range c.members {
@@ -111,6 +114,7 @@ func (c *Connector) Start(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w", m.network, err)
 		}
 	}
+	c.desk.Open()
 	if err := c.rooms.Start(ctx); err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	flag "maunium.net/go/mauflag"
+
+	"crosschat/connector/nearest"
 )
 
 // commands are the subcommands, in the order in which help lists them.
@@ -29,7 +31,7 @@ func SplitCommand(args []string) (string, []string) {
 // UnknownCommand says that there is no such subcommand and returns the exit code for it.
 func (p *Program) UnknownCommand(command string) int {
 	problem := fmt.Sprintf("unknown command %q", command)
-	if near := nearest(command, commands); near != "" {
+	if near := nearest.To(command, commands); near != "" {
 		problem += fmt.Sprintf("; did you mean %q?", near)
 	} else {
 		problem += "; there are " + strings.Join(commands, ", ")

@@ -11,6 +11,8 @@ import (
 
 	"go.mau.fi/util/configupgrade"
 	"gopkg.in/yaml.v3"
+
+	"crosschat/connector/nearest"
 )
 
 // hidden stands for a value that may not be shown.
@@ -143,7 +145,7 @@ func (s *schema) unknown(key *yaml.Node, name string, example *yaml.Node) Proble
 	section, _, _ := strings.Cut(name, ".")
 	if elsewhere := s.find(key.Value); len(elsewhere) == 1 {
 		problem.Remedy = fmt.Sprintf("did you mean %s?", elsewhere[0])
-	} else if near := nearest(key.Value, keys(example)); near != "" {
+	} else if near := nearest.To(key.Value, keys(example)); near != "" {
 		problem.Remedy = fmt.Sprintf("did you mean %s?", strings.TrimSuffix(name, key.Value)+near)
 	} else {
 		problem.Remedy = fmt.Sprintf("remove it; `crosschat -e -c -` prints all keys of %s", section)

@@ -10,6 +10,8 @@ import (
 	"go.mau.fi/util/configupgrade"
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/bridgev2/matrix/mxmain"
+
+	"crosschat/connector/nearest"
 )
 
 // good is a config with the least that a bridge needs.
@@ -236,7 +238,7 @@ func TestNearest(t *testing.T) {
 	for _, test := range []struct{ word, want string }{
 		{"dcotor", "doctor"}, {"docter", "doctor"}, {"rn", "run"}, {"initialise", ""}, {"x", ""},
 	} {
-		if got := nearest(test.word, commands); got != test.want {
+		if got := nearest.To(test.word, commands); got != test.want {
 			t.Errorf("nearest(%q) = %q, want %q", test.word, got, test.want)
 		}
 	}
