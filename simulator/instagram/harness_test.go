@@ -10,6 +10,7 @@ import (
 	"crosschat/simulator/control"
 	"crosschat/simulator/instagram"
 	"crosschat/simulator/instagram/server"
+	"crosschat/simulator/simtest"
 )
 
 // patience bounds every wait of the tests.
@@ -33,16 +34,7 @@ func newRigWith(t *testing.T, cfg server.Config) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
+	simtest.Serve(t, s)
 	r := &rig{T: t, ctx: t.Context(), server: s, net: instagram.New(s)}
 	r.own, r.alice = r.person("Own"), r.person("Alice")
 	return r

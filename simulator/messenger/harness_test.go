@@ -14,7 +14,6 @@ import (
 
 	"github.com/google/uuid"
 	_ "github.com/mattn/go-sqlite3"
-	signallogger "go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waAdv"
 	"go.mau.fi/whatsmeow/proto/waCommon"
@@ -31,6 +30,7 @@ import (
 	"crosschat/simulator/messenger"
 	"crosschat/simulator/messenger/server"
 	"crosschat/simulator/messenger/webclient"
+	"crosschat/simulator/simtest"
 	"crosschat/simulator/whatsapp/noise"
 )
 
@@ -40,18 +40,8 @@ const patience = 30 * time.Second
 // root is shared by all simulations of the process: clients keep its public half in one variable.
 var root *noise.Root
 
-// silent keeps out of the output what the Signal library says of failures that tests cause on purpose.
-type silent struct{}
-
-func (silent) Debug(string, string)   {}
-func (silent) Info(string, string)    {}
-func (silent) Warning(string, string) {}
-func (silent) Error(string, string)   {}
-func (silent) Configure(string)       {}
-
 func TestMain(m *testing.M) {
-	var quiet signallogger.Loggable = silent{}
-	signallogger.Setup(&quiet)
+	simtest.QuietSignal()
 	var err error
 	if root, err = noise.NewRoot(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -78,8 +68,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- sim.Serve() }()
+	simtest.Serve(t, sim)
 	web := httptest.NewServer(control.NewServer(sim.Networks()...))
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	r := &rig{T: t, ctx: ctx, sim: sim, api: &control.Client{BaseURL: web.URL}}
@@ -87,12 +76,6 @@ func newRig(t *testing.T) *rig {
 		cancel()
 		web.Close()
 		r.checkProblems()
-		if err := sim.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
 		if t.Failed() && testing.Verbose() {
 			entries, _ := sim.Plain.Log().From(0)
 			for _, e := range entries {

@@ -17,7 +17,6 @@ import (
 
 	_ "github.com/mattn/go-sqlite3"
 	"github.com/rs/zerolog"
-	signallogger "go.mau.fi/libsignal/logger"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/store/sqlstore"
@@ -27,6 +26,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"crosschat/simulator/control"
+	"crosschat/simulator/simtest"
 	"crosschat/simulator/whatsapp"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/server"
@@ -38,18 +38,8 @@ const patience = 15 * time.Second
 // root is shared by all servers of the process: clients keep its public half in one variable.
 var root *noise.Root
 
-// silent keeps out of the output what the Signal library says of failures that tests cause on purpose.
-type silent struct{}
-
-func (silent) Debug(string, string)   {}
-func (silent) Info(string, string)    {}
-func (silent) Warning(string, string) {}
-func (silent) Error(string, string)   {}
-func (silent) Configure(string)       {}
-
 func TestMain(m *testing.M) {
-	var quiet signallogger.Loggable = silent{}
-	signallogger.Setup(&quiet)
+	simtest.QuietSignal()
 	var err error
 	if root, err = noise.NewRoot(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -72,19 +62,12 @@ func newSimulation(t *testing.T) *simulation {
 	if err != nil {
 		t.Fatalf("start server: %v", err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	simtest.Serve(t, s)
 	n := whatsapp.New(s, zerolog.Nop())
 	web := httptest.NewServer(control.NewServer(n))
 	t.Cleanup(func() {
 		web.Close()
 		n.Close()
-		if err := s.Close(); err != nil {
-			t.Errorf("close server: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
 		for _, u := range s.Unexpected() {
 			t.Errorf("unexpected request of %s: %s", u.User, u.What)
 		}

@@ -12,6 +12,7 @@ import (
 	"crosschat/simulator/control"
 	"crosschat/simulator/messenger/server"
 	"crosschat/simulator/messenger/webclient"
+	"crosschat/simulator/simtest"
 )
 
 // rig is a server with two people and one client of the first.
@@ -34,18 +35,11 @@ func newRig(t *testing.T, cfg server.Config) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	simtest.Serve(t, s)
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	r := &rig{T: t, ctx: ctx, server: s, cursors: map[int]string{}, otid: 7507804160000000042}
 	t.Cleanup(func() {
 		cancel()
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
 		if !r.clean {
 			for _, u := range s.Log().Unexpected() {
 				t.Errorf("unexpected request: %s", u.What)

@@ -32,6 +32,7 @@ import (
 	waLog "go.mau.fi/whatsmeow/util/log"
 	"google.golang.org/protobuf/proto"
 
+	"crosschat/simulator/simtest"
 	"crosschat/simulator/whatsapp/noise"
 	"crosschat/simulator/whatsapp/stanza"
 )
@@ -64,15 +65,8 @@ func mustServe(t *testing.T, cfg Config) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve() }()
+	simtest.Serve(t, s)
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
 		if t.Failed() {
 			for _, e := range s.Log(0) {
 				t.Logf("%d %s %s:%d %s", e.Index, e.Direction, e.User, e.Device, e.Data)

@@ -7,25 +7,14 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"go.mau.fi/libsignal/logger"
 	"go.mau.fi/libsignal/signalerror"
 
+	"crosschat/simulator/simtest"
 	"crosschat/simulator/whatsapp/phone/signal"
 )
 
-// silent keeps libsignal's failures, which these tests cause on purpose, out of the output.
-type silent struct{}
-
-func (silent) Debug(string, string)   {}
-func (silent) Info(string, string)    {}
-func (silent) Warning(string, string) {}
-func (silent) Error(string, string)   {}
-func (silent) Configure(string)       {}
-
-func init() {
-	var l logger.Loggable = silent{}
-	logger.Setup(&l)
-}
+// These tests cause failures on purpose.
+func init() { simtest.QuietSignal() }
 
 var (
 	annaAddress = signal.Address{LID: "200000000001"}
