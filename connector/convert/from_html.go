@@ -177,7 +177,7 @@ func isHTMLSpace(char rune) bool {
 
 // marked puts a mark around each line of a node: networks' marks don't reach over line ends. Spaces stay outside.
 func (w *htmlWriter) marked(node *html.Node, mark string, in place) string {
-	if mark == "" || in.code || strings.Contains(in.inside, mark) {
+	if mark == "" || in.code || strings.Contains(in.inside, mark) || w.style.Flat && in.inside != "" {
 		return w.children(node, in)
 	}
 	in.inside += mark
@@ -198,7 +198,7 @@ func around(line, mark string) string {
 }
 
 func (w *htmlWriter) code(node *html.Node, in place) string {
-	if in.code || w.style.Code == "" {
+	if in.code || w.style.Code == "" || w.style.Flat && in.inside != "" {
 		return w.children(node, in)
 	}
 	in.code = true

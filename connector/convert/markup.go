@@ -25,6 +25,8 @@ type Markup struct {
 	// Find, if set, finds the marks in a text of the network's by rules of its own. The fields above then only say how
 	// texts from Matrix are written.
 	Find func(body string) []Marked
+	// Flat says that marks don't stand in each other: of those from Matrix that do, the outermost is written.
+	Flat bool
 	// Numbered says that lines like "1. first" are an ordered list.
 	Numbered bool
 }

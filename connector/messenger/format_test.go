@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/convert"
@@ -61,6 +62,21 @@ func TestFormat(t *testing.T) {
 		}
 		if got := convert.Format(text, markup, mentions).FormattedBody; got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// What is written to Messenger is read there as it was meant.
+func TestFormatThereAndBack(t *testing.T) {
+	for in, want := range map[string]string{
+		"<b>a <i>b</i> <code>c</code></b> <del>d</del>":           "<strong>a b c</strong> <del>d</del>",
+		"<blockquote>a<br>b</blockquote>c":                        "<blockquote>a<br>b</blockquote>c",
+		"<pre><code class=\"language-go\">x := 1\n</code></pre>y": "<pre><code>x := 1</code></pre>y",
+		"<h1>a</h1><p>b</p>":                                      "<strong>a</strong><br><br>b",
+	} {
+		text, _ := markup.FromHTML(&event.MessageEventContent{Body: "x", Format: event.FormatHTML, FormattedBody: in}, func(id.UserID) (string, bool) { return "", false })
+		if got := convert.Format(text, markup, nil).FormattedBody; got != want {
+			t.Errorf("%q is sent as %q, which is %q, want %q", in, text, got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 )
 
 // markup are the marks that Messenger's clients understand (protocol notes, section 6.1).
-var markup = convert.Markup{Bold: "*", Italic: "_", Strike: "~", Code: "`", Block: "```", Quote: "> ", Find: findMarks}
+var markup = convert.Markup{Bold: "*", Italic: "_", Strike: "~", Code: "`", Block: "```", Quote: "> ", Find: findMarks, Flat: true}
 
 // toMatrix converts a message. Content that can't be shown becomes a notice; an error means that another try may help.
 func (c *Client) toMatrix(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, m lightspeed.Message, attached *lightspeed.Attachments) (converted *bridgev2.ConvertedMessage, err error) {
