@@ -61,7 +61,7 @@ func (b *Bridge) ask(ctx context.Context, method, path string, body io.Reader) (
 	if err != nil {
 		return nil, fmt.Errorf("read the bridge's answer to %s %s: %w", method, path, err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return nil, fmt.Errorf("%s %s: the bridge answers %s: %s", method, path, resp.Status, answer)
 	}
 	return answer, nil
