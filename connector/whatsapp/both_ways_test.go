@@ -14,7 +14,7 @@ import (
 // TestBothWaysAtOnce: many messages cross each other; each side gets them all, once, in order, without a retry.
 func TestBothWaysAtOnce(t *testing.T) {
 	const count = 150
-	w := newWorld(t)
+	w := newWorldWith(t, func(n aloneNetwork, _ string) { n.Config.SendPause = 0 }) // pacing would take minutes
 	c, _ := w.logIn()
 	w.send(w.anna, w.alice, "first")
 	w.awaitText("first")
