@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.mau.fi/whatsmeow"
@@ -115,7 +116,7 @@ func (l *qrLogin) pairError(err error) error {
 
 // connectionError explains an event that ends a login before pairing. The server hangs up when the last code is stale.
 func connectionError(raw any, codesLeft int) error {
-	switch raw.(type) {
+	switch evt := raw.(type) {
 	case *events.Disconnected:
 		if codesLeft > 0 {
 			return errLoginLost
@@ -124,7 +125,14 @@ func connectionError(raw any, codesLeft int) error {
 	case *events.ClientOutdated:
 		return errLoginOutdated
 	case *events.TemporaryBan:
+		if evt.Expire > 0 {
+			return errLoginBanned.WithMessage("WhatsApp has locked this account until %s (%s). Open WhatsApp on your phone to see more.",
+				moment(time.Now().Add(evt.Expire)), evt.Code)
+		}
 		return errLoginBanned
+	case *events.ConnectFailure:
+		return errLoginRefused.WithMessage("WhatsApp refused the login (%s). Start it again; if that does not help, look for a message in WhatsApp on your phone.",
+			strings.TrimSpace(evt.Reason.String()+" "+evt.Message))
 	case *events.StreamError:
 		return errLoginLost
 	default:

@@ -145,7 +145,7 @@ func (c *Client) resolveNumber(ctx context.Context, number string) (*bridgev2.Re
 	}
 	answers, err := c.wa.IsOnWhatsApp(ctx, []string{"+" + number})
 	if err != nil {
-		return nil, fmt.Errorf("look up phone number: %w", err)
+		return nil, fmt.Errorf("look up phone number: %w", lookupError(ctx, err))
 	}
 	for _, answer := range answers {
 		if !answer.IsIn {

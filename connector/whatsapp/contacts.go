@@ -108,7 +108,7 @@ func (c *Client) resolveID(ctx context.Context, jid types.JID) (*bridgev2.Resolv
 	}
 	found, err := c.wa.GetUserInfo(asked, []types.JID{peer})
 	if err != nil {
-		return nil, fmt.Errorf("look up %q: %w", peer, err)
+		return nil, fmt.Errorf("look up %q: %w", peer, lookupError(asked, err))
 	}
 	if _, ok = found[peer]; !ok {
 		return nil, fmt.Errorf("%s is not on WhatsApp", peer.User)

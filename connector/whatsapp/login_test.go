@@ -3,6 +3,7 @@ package whatsapp
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,8 +69,27 @@ func TestLoginEvents(t *testing.T) {
 		network.version.pinned = true
 		l := &qrLogin{log: zerolog.Nop(), ctx: t.Context(), codes: test.codesLeft, network: network}
 		step, err := l.handle(t.Context(), test.evt)
-		if step != nil || !errors.Is(err, test.want) {
+		var want, got bridgev2.RespError // by the code: the words may say more
+		errors.As(test.want, &want)
+		if step != nil || !errors.As(err, &got) || got.ErrCode != want.ErrCode {
 			t.Errorf("%T: got %+v, %v, want %v", test.evt, step, err, test.want)
+		}
+	}
+}
+
+// TestLoginRefusedWords: who can't log in learns why, and until when.
+func TestLoginRefusedWords(t *testing.T) {
+	for _, test := range []struct {
+		evt   any
+		words []string
+	}{
+		{&events.TemporaryBan{Code: events.TempBanBlockedByUsers, Expire: time.Hour}, []string{"UTC", "too many people blocked you"}},
+		{&events.ConnectFailure{Reason: 409, Message: "go away"}, []string{"409", "user agent", "go away"}},
+	} {
+		for _, word := range test.words {
+			if err := connectionError(test.evt, 0); !strings.Contains(err.Error(), word) {
+				t.Errorf("%T: the user is told %q, want %q in it", test.evt, err, word)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -48,13 +49,37 @@ func refusalCode(err error) int {
 	}
 }
 
+// isBusy is whether a number means too much at once, or that the server is not well.
+func isBusy(code int) bool {
+	switch code {
+	case 419, 429, 500, 503, 530:
+		return true
+	default:
+		return false
+	}
+}
+
+// lookupError says what a user can make of a question about somebody that was not answered.
+func lookupError(ctx context.Context, err error) error {
+	switch code := refusalCode(err); {
+	case isBusy(code):
+		return fmt.Errorf("WhatsApp answers no more such questions just now; wait a while before you ask again (error %d)", code)
+	case code != 0:
+		return fmt.Errorf("WhatsApp does not answer that (error %d)", code)
+	case ctx.Err() != nil, brokenOff(ctx, err):
+		return errors.New("WhatsApp can't be reached; try again later")
+	default:
+		return err
+	}
+}
+
 // refused notes what a refusal means for what is sent next, and says it in the error for bridgev2. hold is for how long
 // the message is to wait before it is tried again, 0 if it has failed.
 func (c *Client) refused(chat types.JID, err error, tries int) (hold time.Duration, explained error) {
-	switch refusalCode(err) {
-	case codeBarred:
+	switch code := refusalCode(err); {
+	case code == codeBarred:
 		return 0, c.bar(chat, err)
-	case 419, 429, 500, 503, 530:
+	case isBusy(code):
 		return min(firstHold<<min(tries, 8), longHold), nil
 	default:
 		return 0, nil
@@ -64,6 +89,9 @@ func (c *Client) refused(chat types.JID, err error, tries int) (hold time.Durati
 // refusal explains a number to the user, and says whether another try may help.
 func refusal(code int, chat types.JID) (text string, outcome event.MessageStatus) {
 	group := chat.Server == types.GroupServer
+	if isBusy(code) {
+		return "WhatsApp takes no more messages just now; wait a while before you try again", event.MessageStatusRetriable
+	}
 	switch code {
 	case 401, 403:
 		if group {
@@ -77,8 +105,6 @@ func refusal(code int, chat types.JID) (text string, outcome event.MessageStatus
 		return "this account is not on WhatsApp any more", event.MessageStatusFail
 	case 423:
 		return "WhatsApp has locked your account; see WhatsApp on your phone", event.MessageStatusRetriable
-	case 419, 429, 500, 503, 530:
-		return "WhatsApp takes no more messages just now; wait a while before you try again", event.MessageStatusRetriable
 	case codeStale:
 		return "WhatsApp refused the message because the contact's devices have changed; try again", event.MessageStatusRetriable
 	default:

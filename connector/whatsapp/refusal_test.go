@@ -1,7 +1,9 @@
 package whatsapp
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +80,23 @@ func TestHoldGrows(t *testing.T) {
 	for _, number := range []int{400, 401, 403, 404, 405, 406, 410, 423, 479, 499} {
 		if pause, explained := c.refused(annaLID, refused(number), 0); pause != 0 || explained != nil {
 			t.Errorf("error %d is held for %s (%v), want it to fail", number, pause, explained)
+		}
+	}
+}
+
+// TestLookupErrors: a question about a number that WhatsApp does not answer is told in plain words.
+func TestLookupErrors(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{fmt.Errorf("usync: %w", whatsmeow.ErrIQRateOverLimit), "wait a while"},
+		{whatsmeow.ErrIQForbidden, "error 403"},
+		{whatsmeow.ErrNotConnected, "can't be reached"},
+		{errors.New("odd"), "odd"},
+	} {
+		if got := lookupError(t.Context(), test.err); !strings.Contains(got.Error(), test.want) {
+			t.Errorf("%v: the user is told %q, want %q in it", test.err, got, test.want)
 		}
 	}
 }
