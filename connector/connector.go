@@ -36,6 +36,7 @@ type Connector struct {
 	rooms    *rooms.Rooms
 	desk     *desk.Desk
 	bridge   *bridgev2.Bridge
+	opening  opening
 }
 
 // member is a network with its prefix.
@@ -86,6 +87,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
 	bridge.DB.Log = metered(bridge.DB.Log)
 	c.db.WatchQueries(metered)
+	c.opening.guard(bridge)
 	library, _ := bridge.Matrix.(*matrix.Connector)
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
 	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)
@@ -118,7 +120,11 @@ func (c *Connector) Start(ctx context.Context) error {
 	if err := c.rooms.Start(ctx); err != nil {
 		return err
 	}
-	return c.ledger.Start(ctx)
+	if err := c.ledger.Start(ctx); err != nil {
+		return err
+	}
+	c.opening.done.Store(true)
+	return nil
 }
 
 // Stop implements bridgev2.StoppableNetwork.
