@@ -171,7 +171,7 @@ func (s *stage) startDefault(ctx context.Context, set map[string]string) error {
 
 // options are what all stacks of benchmarks have in common: a log as it is by default, and doors for measuring.
 func (s *stage) options(setting lab.Setting, set map[string]string) lab.StackOptions {
-	all := map[string]string{"provisioning.debug_endpoints": "true"}
+	all := map[string]string{"provisioning.debug_endpoints": "true", "network.chats_at_login": "all"}
 	for _, net := range networks() {
 		maps.Copy(all, net.unhurried)
 	}
