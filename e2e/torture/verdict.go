@@ -16,8 +16,8 @@ import (
 
 const (
 	// quietLimit is how long everything may take to arrive after the last blow, stillLimit how long nothing may change
-	// before the rest counts as lost.
-	quietLimit = 10 * time.Minute
+	// before the rest counts as lost. After hundreds of blows a small machine has much to catch up on.
+	quietLimit = 40 * time.Minute
 	stillLimit = 75 * time.Second
 )
 
