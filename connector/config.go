@@ -11,6 +11,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 
+	"crosschat/connector/instagram"
 	"crosschat/connector/intake"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
@@ -28,6 +29,7 @@ var monitoringExample string
 type config struct {
 	WhatsApp  *whatsapp.Config  `yaml:"whatsapp"`
 	Messenger *messenger.Config `yaml:"messenger"`
+	Instagram *instagram.Config `yaml:"instagram"`
 	Ledger    ledger.Config     `yaml:"ledger"`
 	// ChatsAtLogin is read by package intake.
 	ChatsAtLogin string     `yaml:"chats_at_login"`
@@ -54,6 +56,7 @@ func (m monitoring) validate() error {
 type simulation struct {
 	WhatsApp  whatsapp.Simulation  `yaml:"whatsapp"`
 	Messenger messenger.Simulation `yaml:"messenger"`
+	Instagram instagram.Simulation `yaml:"instagram"`
 }
 
 // GetConfig implements bridgev2.NetworkConnector: the members' sections, each under its network's key.
@@ -80,8 +83,10 @@ func copySimulation(helper configupgrade.Helper) {
 	for _, key := range []string{"address", "ca_file", "root_key"} {
 		helper.Copy(configupgrade.Str, "simulation", "whatsapp", key)
 	}
-	for _, key := range []string{"address", "ca_file"} {
-		helper.Copy(configupgrade.Str, "simulation", "messenger", key)
+	for _, network := range []string{"messenger", "instagram"} {
+		for _, key := range []string{"address", "ca_file"} {
+			helper.Copy(configupgrade.Str, "simulation", network, key)
+		}
 	}
 }
 

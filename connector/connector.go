@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/desk"
+	"crosschat/connector/instagram"
 	"crosschat/connector/intake"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
@@ -58,15 +59,18 @@ var (
 func New() *Connector {
 	hideLoginSecrets()
 	c := &Connector{}
-	whatsApp, messengerNetwork := whatsapp.New(), messenger.New()
+	whatsApp, messengerNetwork, instagramNetwork := whatsapp.New(), messenger.New(), instagram.New()
 	c.config.WhatsApp, c.config.Messenger = &whatsApp.Config, &messengerNetwork.Config
+	c.config.Instagram = &instagramNetwork.Config
 	c.members = []member{
 		{remoteid.WhatsApp, whatsApp},
 		{remoteid.Messenger, messengerNetwork},
+		{remoteid.Instagram, instagramNetwork},
 	}
 	c.simulate = func() {
 		whatsApp.Simulate(c.config.Simulation.WhatsApp)
 		messengerNetwork.Simulate(c.config.Simulation.Messenger)
+		instagramNetwork.Simulate(c.config.Simulation.Instagram)
 	}
 	return c
 }

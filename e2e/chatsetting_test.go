@@ -34,7 +34,7 @@ func muteArchive(s *stage) {
 		{control.ChatSettings{Archived: &yes}, "archive on", false, true, false},
 		{control.ChatSettings{Archived: &no}, "archive off", false, false, false},
 	} {
-		if step.change.Pinned != nil && !traits.pins {
+		if step.change.Pinned != nil && !traits.pins || step.change.Archived != nil && traits.noArchive {
 			continue
 		}
 		step.change.Chat = anna.ID

@@ -153,6 +153,20 @@ func formatOut(s *stage) {
 	}
 }
 
+// namingSide is a side on which mentions call people otherwise than by their names.
+type namingSide interface {
+	called(*stage, *person) string
+}
+
+// named is what a mention calls somebody.
+func (s *stage) named(p *person) string {
+	s.Helper()
+	if side, ok := s.side.(namingSide); ok {
+		return side.called(s, p)
+	}
+	return p.Name
+}
+
 func mentionIn(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna Aal"})
 	s.logIn()
@@ -167,12 +181,13 @@ func mentionIn(s *stage) {
 	if content.Mentions == nil || !slices.Equal(content.Mentions.UserIDs, want) {
 		s.Errorf("the event mentions %+v, want %q", content.Mentions, want)
 	}
-	pill := fmt.Sprintf(`<a href="https://matrix.to/#/%s">@%s</a>`, s.user.ID, s.me.Name)
-	other := fmt.Sprintf(`<a href="https://matrix.to/#/%s">@Anna Aal</a>`, anna.mxid)
+	mine, hers := s.named(s.me), s.named(anna)
+	pill := fmt.Sprintf(`<a href="https://matrix.to/#/%s">@%s</a>`, s.user.ID, mine)
+	other := fmt.Sprintf(`<a href="https://matrix.to/#/%s">@%s</a>`, anna.mxid, hers)
 	if want := "👩🏿‍🚒<br>" + pill + " and " + other + " " + canary; content.FormattedBody != want {
 		s.Errorf("the HTML is %q, want %q", content.FormattedBody, want)
 	}
-	if want := "👩🏿‍🚒\n@" + s.me.Name + " and @Anna Aal " + canary; content.Body != want {
+	if want := "👩🏿‍🚒\n@" + mine + " and @" + hers + " " + canary; content.Body != want {
 		s.Errorf("the body is %q, want %q", content.Body, want)
 	}
 }

@@ -15,7 +15,13 @@ import (
 // cookieSide is a side whose accounts log in by cookies.
 type cookieSide interface {
 	side
+	// browser logs the user's account in with a browser of their own, and answers its cookies.
 	browser(*stage) map[string]string
+	// session is the cookie that is the session, page the address of the messages page.
+	session() (cookie, page string)
+	// stops are pages that a session may be sent to instead; stop has the user's sent there until start is called.
+	stops() []string
+	stop(s *stage, path string) (start func())
 }
 
 func loginCookies(s *stage) {
@@ -30,23 +36,24 @@ func loginCookies(s *stage) {
 		delete(left, name)
 		return left
 	}
+	session, page := side.session()
 	expired := maps.Clone(cookies)
-	expired["xs"] = "00:expired" + randomHex(8)
-	s.secrets = append(s.secrets, expired["xs"])
+	expired[session] = "00:expired" + randomHex(8)
+	s.secrets = append(s.secrets, expired[session])
 	// What is pasted before the bot asks is a command to it, and an unknown one. The log has commands in lower case.
 	for _, cookies := range []map[string]string{cookies, expired} {
-		s.secrets = append(s.secrets, strings.ToLower(cookies["xs"]), strings.ToLower(cookies["datr"]))
+		s.secrets = append(s.secrets, strings.ToLower(cookies[session]), strings.ToLower(cookies["datr"]))
 	}
 	early, err := s.bot.Ask(s.ctx, strings.ReplaceAll(pasted(s, expired), " ", ""))
 	s.must(err)
-	if strings.Contains(strings.ToLower(early), strings.ToLower(expired["xs"])) {
+	if strings.Contains(strings.ToLower(early), strings.ToLower(expired[session])) {
 		s.Errorf("the bot repeats a cookie: %q", early)
 	}
 	// Each mistake has its own answer, and leaves nothing behind.
 	type mistake struct{ name, paste, want string }
 	mistakes := []mistake{
 		{"no cookies at all", "these are my cookies", "parse input"},
-		{"a cookie is missing", pasted(s, without("xs")), "xs"},
+		{"a cookie is missing", pasted(s, without(session)), session},
 		{"an expired session", pasted(s, expired), "expired"},
 	}
 	var lies []siteLie
@@ -71,7 +78,7 @@ func loginCookies(s *stage) {
 		if !strings.Contains(answer, mistake.want) {
 			s.Errorf("%s: the bot says %q, want %q in it", mistake.name, answer, mistake.want)
 		}
-		if strings.Contains(answer, cookies["xs"]) || strings.Contains(answer, expired["xs"]) {
+		if strings.Contains(answer, cookies[session]) || strings.Contains(answer, expired[session]) {
 			s.Errorf("%s: the bot repeats a cookie", mistake.name)
 		}
 		s.redacted(s.bot.Room, sent, s.bot.MXID)
@@ -87,7 +94,7 @@ func loginCookies(s *stage) {
 	from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
 	s.must(err)
 	s.awaitPrompt(from)
-	sent, err := s.bot.SendText(s.ctx, copiedRequest(cookies))
+	sent, err := s.bot.SendText(s.ctx, copiedRequest(page, cookies))
 	s.must(err)
 	_, err = s.bot.AwaitAnswer(s.ctx, from, "a confirmation with the account's name", func(body string) bool {
 		return strings.Contains(body, s.me.Name)
@@ -165,12 +172,12 @@ func (s *stage) awaitPrompt(from int) {
 }
 
 // copiedRequest is what Firefox copies as cURL.
-func copiedRequest(cookies map[string]string) string {
+func copiedRequest(page string, cookies map[string]string) string {
 	var pairs []string
 	for name, value := range cookies {
 		pairs = append(pairs, name+"="+value)
 	}
-	return "curl 'https://www.facebook.com/messages/' -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0' " +
+	return "curl '" + page + "' -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0' " +
 		"-H 'Accept-Language: en-US,en;q=0.5' -H 'Cookie: " + strings.Join(pairs, "; ") + "'"
 }
 
@@ -181,11 +188,17 @@ func checkpoint(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	s.settled(portal.Room)
-	for i, path := range []string{"/checkpoint/1501092823525282/", "/challenge/?next=x", "/consent/?flow=user_cookie_choice", "/accounts/suspended/"} {
+	side, ok := s.side.(cookieSide)
+	if !ok {
+		s.Fatalf("%s does not stop sessions", s.side.network())
+	}
+	_, page := side.session()
+	host := strings.Split(page, "/")[2]
+	for i, path := range side.stops() {
 		from := s.bot.Mark()
-		s.must(s.stack.Simulator.Special(s.ctx, s.side.control(), s.me.ID, "gate", map[string]string{"path": path}, nil))
+		start := side.stop(s, path)
 		told, err := s.bot.AwaitAnswer(s.ctx, from, "word of what to open", func(body string) bool {
-			return strings.Contains(body, "www.facebook.com"+strings.SplitAfter(path, "/")[0])
+			return strings.Contains(body, host+strings.SplitAfter(path, "/")[0])
 		})
 		s.must(err)
 		if !strings.Contains(told, strings.TrimSuffix(path, "/")) {
@@ -207,7 +220,7 @@ func checkpoint(s *stage) {
 				s.Errorf("the bridge asked the network for something while it was stopped: %+v", entry)
 			}
 		}
-		s.must(s.stack.Simulator.Special(s.ctx, s.side.control(), s.me.ID, "gate", map[string]string{"path": ""}, nil))
+		start()
 		_, err = s.bot.SendText(s.ctx, s.side.network()+"-resume")
 		s.must(err)
 		_, err = portal.AwaitText(s.ctx, 0, anna.mxid, missed)

@@ -63,15 +63,16 @@ func messengerMentionOut(s *stage) {
 	_, err := portal.SendHTML(s.ctx, "Anna: see", "👩🏿‍🚒 🦄<br>\n"+pill+": look "+canary)
 	s.must(err)
 	e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
-	if want := "👩🏿‍🚒 🦄\n@Anna: look " + canary; e.Text != want {
+	if want := "👩🏿‍🚒 🦄\n@" + s.named(anna) + ": look " + canary; e.Text != want {
 		s.Errorf("the text is %q, want %q", e.Text, want)
 	}
 	if !slices.Equal(e.Mentions, []string{anna.ID}) {
 		s.Errorf("mentioned are %q, want Anna", e.Mentions)
 	}
 	// The offset counts UTF-16 units: seven of the fire fighter, a space, two of the unicorn, a line break.
-	if !strings.Contains(string(e.Raw), `"Offset":11`) || !strings.Contains(string(e.Raw), `"Length":5`) {
-		s.Errorf("the mention stands in %s, want it at 11, 5 long", e.Raw)
+	raw, length := strings.ToLower(string(e.Raw)), len("@"+s.named(anna))
+	if !strings.Contains(raw, `"offset":11`) || !strings.Contains(raw, fmt.Sprintf(`"length":%d`, length)) {
+		s.Errorf("the mention stands in %s, want it at 11, %d long", e.Raw, length)
 	}
 }
 

@@ -34,6 +34,22 @@ func (m messenger) browser(s *stage) map[string]string {
 	return answer.Cookies
 }
 
+func (messenger) session() (cookie, page string) { return "xs", "https://www.facebook.com/messages/" }
+
+func (messenger) stops() []string {
+	return []string{"/checkpoint/1501092823525282/", "/challenge/?next=x", "/consent/?flow=user_cookie_choice", "/accounts/suspended/"}
+}
+
+func (m messenger) stop(s *stage, path string) (start func()) {
+	s.Helper()
+	gate := func(path string) {
+		s.Helper()
+		s.must(s.stack.Simulator.Special(s.ctx, m.control(), s.me.ID, "gate", map[string]string{"path": path}, nil))
+	}
+	gate(path)
+	return func() { gate("") }
+}
+
 // pasted writes cookies as JSON.
 func pasted(s *stage, cookies map[string]string) string {
 	s.Helper()

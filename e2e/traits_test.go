@@ -25,6 +25,8 @@ type traits struct {
 	music bool
 	// pins: chats can be pinned. archives: they can be archived by clients.
 	pins, archives bool
+	// noArchive: there is no archive at all.
+	noArchive bool
 	// founder is the power level of who has made a group. speakers: groups can be for admins only.
 	founder  int
 	speakers bool

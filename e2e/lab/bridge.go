@@ -96,6 +96,13 @@ func NewBridge(ctx context.Context, opts BridgeOptions) (*Bridge, error) {
 			"--set", "network.messenger.wire.send_interval=10ms", "--set", "network.messenger.wire.request_interval=10ms",
 			"--set", "network.messenger.wire.thread_page_interval=10ms", "--set", "network.messenger.wire.resync_pause=2s",
 			"--set", "network.messenger.wire.reload_interval=2s", "--set", "network.messenger.reconnect_max_delay=2s")
+		ig := opts.Simulator.Ready.Instagram
+		args = append(args, "--set", "network.simulation.instagram.address="+ig.Address,
+			"--set", "network.simulation.instagram.ca_file="+ig.CAFile,
+			"--set", "network.instagram.wire.send_interval=10ms", "--set", "network.instagram.wire.request_interval=10ms",
+			"--set", "network.instagram.wire.page_interval=10ms", "--set", "network.instagram.wire.retry_wait=200ms",
+			"--set", "network.instagram.wire.reload_interval=2s", "--set", "network.instagram.wire.resnapshot_pause=2s",
+			"--set", "network.instagram.wire.typing_retry=1s", "--set", "network.instagram.reconnect_max_delay=2s")
 	}
 	for key, value := range opts.Set {
 		args = append(args, "--set", key+"="+value)

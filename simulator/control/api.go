@@ -38,6 +38,7 @@ type NewPerson struct {
 type Person struct {
 	ID         string      `json:"id"`
 	Name       string      `json:"name"`
+	Username   string      `json:"username,omitempty"` // Instagram
 	Phone      string      `json:"phone,omitempty"`
 	LID        string      `json:"lid,omitempty"` // WhatsApp: the hidden id, digits only
 	AvatarID   string      `json:"avatar_id,omitempty"`

@@ -42,7 +42,7 @@ func (n *Network) setAvatar(p *world.Person, data []byte) {
 
 func (n *Network) describe(p *world.Person) control.Person {
 	out := control.Person{
-		ID: shape.ID(p.IGID), Name: p.Name, About: p.About, Online: !p.Offline,
+		ID: shape.ID(p.IGID), Name: p.Name, Username: p.Username, About: p.About, Online: !p.Offline,
 		Companions: n.server.Companions(p),
 	}
 	if p.Avatar != nil {

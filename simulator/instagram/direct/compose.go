@@ -114,12 +114,20 @@ func animated(f, preview *world.File, sticker bool) shape.Object {
 	}}})
 }
 
+// loudest is the top of a waveform in the control API.
+const loudest = 100
+
 // Uploaded is a message with a file that a client uploaded: what kind it is shows in its type.
 func Uploaded(f *world.File) (*world.Message, bool) {
 	kind := map[string]string{"imag": KindImage, "vide": KindVideo, "audi": KindVoice}[f.MIMEType[:min(4, len(f.MIMEType))]]
 	m, ok := Media(kind, f, nil, false)
 	if ok && f.MIMEType == "image/gif" {
 		m.Media.Kind = KindGIF
+	}
+	for _, amplitude := range f.Waveform {
+		if ok {
+			m.Media.Waveform = append(m.Media.Waveform, byte(min(max(amplitude, 0), 1)*loudest))
+		}
 	}
 	return m, ok
 }

@@ -11,8 +11,13 @@ import (
 	"net/url"
 	"strings"
 
+	"bytes"
 	"crosschat/simulator/instagram/shape"
 	"crosschat/simulator/instagram/world"
+	"image"
+	_ "image/gif"
+	_ "image/jpeg"
+	_ "image/png"
 )
 
 // The most that a file may have (section 8.1).
@@ -134,6 +139,9 @@ func (s *Server) refuseFile(up upload) []byte {
 // store keeps an upload as a file that its owner may send.
 func (s *Server) store(ses *session, up upload) *world.File {
 	up.file.Owner = ses.person
+	if size, _, err := image.DecodeConfig(bytes.NewReader(up.file.Data)); err == nil {
+		up.file.Width, up.file.Height = size.Width, size.Height
+	}
 	var wave struct {
 		Amplitudes []float64 `json:"amplitudes"`
 		Frequency  float64   `json:"sampling_frequency"`
