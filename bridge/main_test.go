@@ -150,7 +150,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"run", "-h"}, 0, []string{"--generate-registration", "Examples:"}, nil},
 		{[]string{"help", "docter"}, 2, nil, []string{`unknown command "docter"; did you mean "doctor"?`}},
 		{[]string{"start"}, 2, nil, []string{`unknown command "start"`, "see: crosschat help"}},
-		{[]string{"whatever"}, 2, nil, []string{`unknown command "whatever"; there are run, init, doctor, version, help`}},
+		{[]string{"whatever"}, 2, nil, []string{`unknown command "whatever"; there are run, init, doctor, debug, version, help`}},
 		{[]string{"--colour"}, 2, nil, []string{"unknown flag: colour", "crosschat help run"}},
 		{[]string{"run", "config.yaml"}, 2, nil, []string{`unexpected argument "config.yaml"`}},
 		{[]string{"run", ""}, 2, nil, []string{"an argument is empty"}},

@@ -112,7 +112,14 @@ type WhatsAppUserLogin struct {
 }
 
 // MessengerPortal belongs to PortalMetadata.
-type MessengerPortal struct{}
+type MessengerPortal struct {
+	// Encrypted is set once the chat's messages travel on the encrypted plane, for good.
+	Encrypted bool `json:"encrypted,omitempty"`
+	// TimerSetAt is when the disappearing timer was set, in Unix seconds as the network tells it; TimerType is its kind, by
+	// the network's number.
+	TimerSetAt int64 `json:"timer_set_at,omitempty"`
+	TimerType  int32 `json:"timer_type,omitempty"`
+}
 
 // MessengerGhost belongs to GhostMetadata.
 type MessengerGhost struct{}
@@ -125,12 +132,24 @@ type MessengerMessage struct {
 	Place string `json:"place,omitempty"`
 	// Missing is the file that the part's placeholder stands for.
 	Missing *MessengerFile `json:"missing,omitempty"`
+	// Placeholder is set while the message could not be decrypted.
+	Placeholder bool `json:"placeholder,omitempty"`
+	// EditedAt is the network's time of the last edit on the encrypted plane, in Unix milliseconds.
+	EditedAt int64 `json:"edited_at,omitempty"`
+	// Live is set if the message is a live location.
+	Live *MessengerLive `json:"live,omitempty"`
 }
 
 // MessengerFile belongs to MessengerMessage: which of a message's files.
 type MessengerFile struct {
 	FBID  string `json:"fbid"`
 	Index int64  `json:"index"`
+}
+
+// MessengerLive belongs to MessengerMessage.
+type MessengerLive struct {
+	// Sequence counts the positions; a lower one is older.
+	Sequence int64 `json:"sequence"`
 }
 
 // MessengerReaction belongs to ReactionMetadata.
@@ -140,6 +159,8 @@ type MessengerReaction struct{}
 type MessengerUserLogin struct {
 	// Stopped is why the session must not be used before its user did something, empty if it may. The user was told.
 	Stopped string `json:"stopped,omitempty"`
+	// HideReads is whether the user wants nobody told what they have read.
+	HideReads bool `json:"hide_reads,omitempty"`
 }
 
 // InstagramPortal belongs to PortalMetadata.
@@ -212,7 +233,9 @@ func (m *UserLoginMetadata) CopyFrom(other any) {
 		m.WhatsApp = &copied
 	}
 	if o.Messenger != nil {
-		m.Messenger = o.Messenger
+		copied := *o.Messenger
+		copied.HideReads = copied.HideReads || m.Messenger != nil && m.Messenger.HideReads
+		m.Messenger = &copied
 	}
 	if o.Instagram != nil {
 		m.Instagram = o.Instagram

@@ -54,7 +54,7 @@ func loginCode(s *stage) {
 // givesNumber starts a login by code and gives a number; it returns the bot's next word, and where to look for more.
 func (s *stage) givesNumber(number string) (from int, answer string) {
 	s.Helper()
-	from, err := s.bot.StartLogin(s.ctx, s.side.network(), "code")
+	from, err := s.bot.StartLogin(s.ctx, s.prefix(), "code")
 	s.must(err)
 	_, err = s.bot.AwaitAnswer(s.ctx, from, "a question for the phone number", func(body string) bool {
 		return strings.Contains(body, "enter your phone number")
@@ -212,7 +212,7 @@ func loginPasskey(s *stage) {
 // scansWithPasskey starts a login and scans its code. The scan's end comes later: it waits for the passkey.
 func (s *stage) scansWithPasskey() (from int, scanned <-chan error) {
 	s.Helper()
-	from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	from, err := s.bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
 	s.must(err)
 	code, err := s.bot.AwaitQR(s.ctx, from)
 	s.must(err)

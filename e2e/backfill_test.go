@@ -205,7 +205,7 @@ func backfillMore(s *stage) {
 	ask := func() string {
 		s.Helper()
 		from := room.Mark()
-		_, err := room.SendText(s.ctx, "!cc "+s.side.network()+"-history")
+		_, err := room.SendText(s.ctx, "!cc "+s.prefix()+"-history")
 		s.must(err)
 		evt, err := room.AwaitEvent(s.ctx, from, "the end of the history", func(evt *event.Event) bool {
 			return evt.Sender == s.stack.Bridge.Bot && evt.Type == event.EventMessage &&
@@ -232,7 +232,7 @@ func backfillMore(s *stage) {
 	s.mustStand(room, past, past[older-initialMessages:])
 
 	// Nor does bringing all chats their history.
-	answer, err := s.bot.Ask(s.ctx, s.side.network()+"-history")
+	answer, err := s.bot.Ask(s.ctx, s.prefix()+"-history")
 	s.must(err)
 	if !strings.Contains(answer, "Your chats have all") {
 		s.Errorf("the bot answers %q when asked for all history, want that there is nothing", answer)

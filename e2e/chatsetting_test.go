@@ -59,7 +59,7 @@ func muteArchive(s *stage) {
 		if kind == "pin" && !traits.pins || kind == "archive" && !traits.archives {
 			continue
 		}
-		_, err := portal.SendText(s.ctx, "!cc "+s.side.network()+"-"+step.command)
+		_, err := portal.SendText(s.ctx, "!cc "+s.prefix()+"-"+step.command)
 		s.must(err)
 		s.await("the phone to follow "+step.command, func(ctx context.Context) error {
 			chat, err := s.stack.Simulator.Chat(ctx, s.side.control(), s.me.ID, anna.ID)
@@ -170,7 +170,7 @@ func disappearOut(s *stage) {
 		want    int
 	}{{"24h", 24 * 3600}, {"off", 0}} {
 		from := len(anna.timeline())
-		_, err = portal.SendText(s.ctx, "!cc "+s.side.network()+"-disappear "+step.command)
+		_, err = portal.SendText(s.ctx, "!cc "+s.prefix()+"-disappear "+step.command)
 		s.must(err)
 		told := anna.sees(control.Match{From: from, Kind: control.KindMessage, Sender: s.me.ID})[0]
 		var message struct {

@@ -27,7 +27,7 @@ func contactsList(s *stage) {
 	s.logIn()
 	added := known(ben, "Uncle Ben "+randomHex(2))
 	s.await("the list of contacts to have both", func(ctx context.Context) error {
-		answer, err := s.bot.Ask(ctx, s.side.network()+"-contacts")
+		answer, err := s.bot.Ask(ctx, s.prefix()+"-contacts")
 		if err != nil {
 			return err
 		}

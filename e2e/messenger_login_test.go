@@ -67,7 +67,7 @@ func loginCookies(s *stage) {
 		if lie := i - len(mistakes) + len(lies); lie >= 0 {
 			s.breaks(lies[lie].fault)
 		}
-		from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+		from, err := s.bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
 		s.must(err)
 		s.awaitPrompt(from)
 		from = s.bot.Mark()
@@ -91,7 +91,7 @@ func loginCookies(s *stage) {
 		s.Errorf("after failed logins the database holds %q", held)
 	}
 	// A copied request works as well as JSON does.
-	from, err := s.bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	from, err := s.bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
 	s.must(err)
 	s.awaitPrompt(from)
 	sent, err := s.bot.SendText(s.ctx, copiedRequest(page, cookies))
@@ -221,7 +221,7 @@ func checkpoint(s *stage) {
 			}
 		}
 		start()
-		_, err = s.bot.SendText(s.ctx, s.side.network()+"-resume")
+		_, err = s.bot.SendText(s.ctx, s.prefix()+"-resume")
 		s.must(err)
 		_, err = portal.AwaitText(s.ctx, 0, anna.mxid, missed)
 		s.must(err)

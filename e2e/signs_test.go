@@ -116,6 +116,11 @@ func typingIn(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
+	// Some networks tell it only to whoever is there.
+	here := s.text("here I am")
+	_, err := portal.SendText(s.ctx, here)
+	s.must(err)
+	anna.reads(s.me, here)
 	for _, typing := range []bool{true, false, true} {
 		s.must(s.stack.Simulator.Typing(s.ctx, s.side.control(), anna.ID, control.TypingRequest{Chat: s.me.ID, Typing: typing}))
 		s.await(fmt.Sprintf("Anna typing: %t", typing), func(context.Context) error {
@@ -128,7 +133,7 @@ func typingIn(s *stage) {
 	// A message ends it by itself.
 	text := s.text("done")
 	anna.writes(s.me, text)
-	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
+	_, err = portal.AwaitText(s.ctx, 0, anna.mxid, text)
 	s.must(err)
 	s.await("typing to end with the message", func(context.Context) error {
 		if slices.Contains(portal.Typing(), anna.mxid) {

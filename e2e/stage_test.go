@@ -117,13 +117,19 @@ func (s *stage) openBot() *lab.Bot {
 	return s.bot
 }
 
+// deviceKeeper is what a side implements on which a further login to an account goes on with the device that is there.
+type deviceKeeper interface{ keepsDevice() bool }
+
 // logIn logs the user in to their account as a person does: through the bot. It returns when the account's new linked
 // device takes part.
 func (s *stage) logIn() {
 	s.Helper()
 	bot := s.openBot()
 	before := s.companions()
-	from, err := bot.StartLogin(s.ctx, s.side.network(), s.side.flow())
+	if keeper, ok := s.side.(deviceKeeper); ok && keeper.keepsDevice() {
+		before = nil
+	}
+	from, err := bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
 	s.must(err)
 	s.secrets = append(s.secrets, s.side.logIn(s, loginStep{from})...)
 	_, err = bot.AwaitAnswer(s.ctx, from, fmt.Sprintf("a confirmation with the account's name %q", s.me.Name),
@@ -153,7 +159,7 @@ func (s *stage) loginID() string {
 	answer, err := s.openBot().Ask(s.ctx, "list-logins")
 	s.must(err)
 	for _, word := range strings.FieldsFunc(answer, func(r rune) bool { return strings.ContainsRune(" `*\n", r) }) {
-		if strings.HasPrefix(word, s.side.network()+"-") {
+		if strings.HasPrefix(word, s.prefix()+"-") {
 			return word
 		}
 	}

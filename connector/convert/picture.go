@@ -7,7 +7,7 @@ import (
 	"image/color"
 	_ "image/gif" // decoders of what Matrix clients send
 	"image/jpeg"
-	_ "image/png"
+	"image/png"
 	"io"
 )
 
@@ -43,6 +43,19 @@ func InspectPicture(file io.ReadSeeker) (picture Picture, ok bool, err error) {
 		return Picture{}, false, fmt.Errorf("rewind picture: %w", err)
 	}
 	return picture, ok, nil
+}
+
+// PlainPNG is whether a PNG holds whole colours of eight bits, with or without transparency, and no palette. It leaves the
+// file at its start.
+func PlainPNG(file io.ReadSeeker) (plain bool, err error) {
+	if _, err = file.Seek(0, io.SeekStart); err != nil {
+		return false, fmt.Errorf("rewind picture: %w", err)
+	}
+	config, decodeErr := png.DecodeConfig(file)
+	if _, err = file.Seek(0, io.SeekStart); err != nil {
+		return false, fmt.Errorf("rewind picture: %w", err)
+	}
+	return decodeErr == nil && (config.ColorModel == color.RGBAModel || config.ColorModel == color.NRGBAModel), nil
 }
 
 // Thumbnail makes a JPEG of the picture in file that is at most side pixels wide and high. It is nil, without an error,

@@ -49,6 +49,8 @@ func Transcode(ctx context.Context, file *os.File, ending string, options []stri
 var (
 	// OpusOptions make a voice message: mono Opus, for Ogg.
 	OpusOptions = []string{"-vn", "-map_metadata", "-1", "-ac", "1", "-ar", "48000", "-c:a", "libopus", "-b:a", "32k", "-application", "voip"}
+	// AACOptions make a voice message of the other kind: mono AAC, for M4A.
+	AACOptions = []string{"-vn", "-map_metadata", "-1", "-ac", "1", "-ar", "44100", "-c:a", "aac", "-b:a", "48k", "-movflags", "+faststart"}
 	// H264Options make a video that every phone plays, for MP4. The sides become even, which the codec wants.
 	H264Options = []string{
 		"-map_metadata", "-1", "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2",

@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/meow"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/metaweb/media"
@@ -66,6 +67,9 @@ type file struct {
 	remote  wire.Attachment
 	size    int64
 	preview string // link to a small picture of it, may be empty
+	small   []byte // the small picture itself, instead
+	// load fetches a file of the encrypted plane, instead of remote.
+	load    func(ctx context.Context, into *os.File, limit int64) error
 	word    string // what it is, for a user
 	once    bool   // shown once on Messenger
 	expired bool   // and seen already
@@ -178,8 +182,15 @@ func (c *Client) filePart(ctx context.Context, portal *bridgev2.Portal, intent c
 			return nil, convert.TooLarge(f.size, limit)
 		}
 		f.source.Room = portal.MXID
-		f.source.ThumbnailJPEG = c.thumbnail(ctx, f.preview)
-		f.source.Fetch = func(ctx context.Context, into *os.File) error { return c.fetch(ctx, f.remote, into, limit) }
+		if f.source.ThumbnailJPEG = f.small; f.small == nil {
+			f.source.ThumbnailJPEG = c.thumbnail(ctx, f.preview)
+		}
+		f.source.Fetch = func(ctx context.Context, into *os.File) error {
+			if f.load != nil {
+				return f.load(ctx, into, limit)
+			}
+			return c.fetch(ctx, f.remote, into, limit)
+		}
 		return convert.Media(ctx, intent, f.source)
 	}()
 	var fetch *convert.FetchError
@@ -243,10 +254,12 @@ func (c *Client) mediaFault(err error) string {
 	switch {
 	case errors.Is(err, bridgev2.ErrMediaTooLarge), errors.Is(err, media.ErrTooLarge):
 		return fmt.Sprintf("it is larger than the homeserver allows (%d MiB); look at Messenger", c.network.maxFileSize.Load()>>20)
-	case errors.Is(err, media.ErrExpired):
+	case errors.Is(err, media.ErrExpired), meow.Gone(err):
 		return "it is no longer on Messenger's servers"
 	case errors.Is(err, media.ErrNotAllowed):
 		return "it is not on Messenger's own servers"
+	case meow.Damaged(err):
+		return "it arrived damaged or was tampered with"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it did not arrive in time; look at Messenger"
 	default:

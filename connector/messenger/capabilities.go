@@ -61,7 +61,28 @@ func files(size int64, types ...string) *event.FileFeatures {
 	return features
 }
 
+// encryptedFeatures are what portal rooms of encrypted chats can do.
+var encryptedFeatures = func() *event.RoomFeatures {
+	features := *roomFeatures
+	features.ID = "crosschat.messenger.encrypted.1"
+	features.File = event.FileFeatureMap{
+		event.MsgImage:      files(maxEncryptedSize, "image/jpeg", "image/png", "image/gif", "image/webp"),
+		event.MsgVideo:      files(maxEncryptedSize, "video/*"),
+		event.MsgAudio:      files(maxEncryptedSize, "audio/*"),
+		event.MsgFile:       files(maxEncryptedSize, "*/*"),
+		event.CapMsgVoice:   files(maxEncryptedSize, "audio/*"),
+		event.CapMsgGIF:     files(maxEncryptedSize, "image/gif", "video/mp4"),
+		event.CapMsgSticker: files(maxEncryptedSize, "image/png", "image/jpeg", "image/gif", "image/webp"),
+	}
+	features.LocationMessage = event.CapLevelFullySupported
+	features.DisappearingTimer = timers
+	return &features
+}()
+
 // GetCapabilities implements bridgev2.NetworkAPI.
-func (c *Client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
+func (c *Client) GetCapabilities(_ context.Context, portal *bridgev2.Portal) *event.RoomFeatures {
+	if c.onEncrypted(portal) {
+		return encryptedFeatures
+	}
 	return roomFeatures
 }

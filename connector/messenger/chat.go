@@ -59,6 +59,9 @@ func (c *Client) chatInfo(key int64) *bridgev2.ChatInfo {
 		MessageRequest: &known.Pending,
 		Members:        &bridgev2.ChatMemberList{IsFull: true, MemberMap: bridgev2.ChatMemberMap{}},
 	}
+	if known.encrypted() {
+		info.ExtraUpdates = markEncrypted
+	}
 	if !known.group() {
 		dm := database.RoomTypeDM
 		info.Type, info.Name, info.Topic = &dm, bridgev2.DefaultChatName, c.topic(key, known)

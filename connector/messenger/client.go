@@ -50,8 +50,11 @@ type Client struct {
 	work   uplink.Work
 	// filling is held by who puts messages into a room of history.
 	filling sync.Mutex
-	online  uplink.Gate // open while there is a connection
+	online  uplink.Gate                             // open while there is a connection of the plain plane
+	ending  atomic.Pointer[context.CancelCauseFunc] // ends that connection
 	watch   *metalogin.Watch
+
+	encrypted *encrypted
 }
 
 // newClient makes the client of a login; s may be nil.
@@ -64,6 +67,7 @@ func newClient(ctx context.Context, n *Network, login *bridgev2.UserLogin, s *se
 	c := &Client{network: n, login: login, log: log, self: self}
 	c.watch = c.newWatch()
 	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
+	c.encrypted = newEncrypted(c)
 	if c.known, err = loadMemory(ctx, n.db.Messenger(), string(login.ID)); err != nil {
 		return nil, err
 	}
@@ -81,11 +85,13 @@ func (c *Client) Connect(context.Context) {
 		return
 	}
 	c.goDo("connection", func() { c.watch.Run(c.ctx) })
+	c.goDo("encrypted connection", c.encrypted.run)
 }
 
 // Disconnect implements bridgev2.NetworkAPI: when it returns, nothing of this login runs any more.
 func (c *Client) Disconnect() {
 	c.cancel()
+	c.encrypted.disconnect()
 	c.work.End()
 	if c.session != nil {
 		c.session.close()
@@ -100,6 +106,9 @@ func (c *Client) IsLoggedIn() bool { return c.session != nil && !c.ended.Load() 
 func (c *Client) LogoutRemote(ctx context.Context) {
 	c.ended.Store(true)
 	c.Disconnect()
+	if err := c.network.forgetDevices(context.WithoutCancel(ctx), c.self); err != nil {
+		c.log.Error().Err(err).Msg("Could not delete the keys of encrypted chats")
+	}
 	if err := c.network.db.Messenger().EndSession(context.WithoutCancel(ctx), string(c.login.ID)); err != nil {
 		c.log.Error().Err(err).Msg("Could not delete the session")
 	}
@@ -116,7 +125,10 @@ func (c *Client) AwaitConnection(ctx context.Context) error {
 	if !c.IsLoggedIn() || loginMeta(c.login.UserLogin).Stopped != "" {
 		return nil
 	}
-	return c.online.Wait(ctx)
+	if err := c.online.Wait(ctx); err != nil {
+		return err
+	}
+	return c.encrypted.settled.Wait(ctx)
 }
 
 // goDo runs f in a goroutine that Disconnect waits for; f watches c.ctx. After Disconnect it does nothing.

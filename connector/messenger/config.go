@@ -17,9 +17,12 @@ var exampleConfig string
 type Config struct {
 	ReconnectMaxDelay time.Duration `yaml:"reconnect_max_delay"`
 	SendTimeout       time.Duration `yaml:"send_timeout"`
-	MediaTimeout      time.Duration `yaml:"media_timeout"`
-	HistoryMessages   int           `yaml:"history_messages"`
-	ViewOnceMedia     bool          `yaml:"view_once_media"`
+	// EncryptedQuiet and OnlineAfterActivity may be 0.
+	EncryptedQuiet      time.Duration `yaml:"encrypted_quiet"`
+	OnlineAfterActivity time.Duration `yaml:"online_after_activity"`
+	MediaTimeout        time.Duration `yaml:"media_timeout"`
+	HistoryMessages     int           `yaml:"history_messages"`
+	ViewOnceMedia       bool          `yaml:"view_once_media"`
 	// Wire is what may change on the network's side. New fills it with the defaults of today.
 	Wire wire.Config `yaml:"wire"`
 }
@@ -54,7 +57,7 @@ var identityKeys = []string{
 }
 
 func copyConfig(helper configupgrade.Helper) {
-	for _, key := range []string{"reconnect_max_delay", "send_timeout", "media_timeout"} {
+	for _, key := range []string{"reconnect_max_delay", "send_timeout", "media_timeout", "encrypted_quiet", "online_after_activity"} {
 		helper.Copy(configupgrade.Str, key)
 	}
 	helper.Copy(configupgrade.Int, "history_messages")
@@ -84,6 +87,8 @@ func (n *Network) ValidateConfig() error {
 		// bridgev2 goes on without a message after five minutes.
 		{"send_timeout", c.SendTimeout, time.Second, 4 * time.Minute},
 		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
+		{"encrypted_quiet", c.EncryptedQuiet, 0, 24 * time.Hour},
+		{"online_after_activity", c.OnlineAfterActivity, 0, time.Hour},
 	} {
 		if limit.value < limit.low || limit.value > limit.high {
 			return fmt.Errorf("messenger.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)

@@ -60,13 +60,21 @@ func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, tas
 			named[i].Start, named[i].End = named[i].Start+len(mark), named[i].End+len(mark)
 		}
 	}
-	switch length := convert.Units(text); {
-	case strings.TrimSpace(text) == "":
-		return "", task.Mentions{}, refuse("the message is empty")
-	case length > maxTextLength:
-		return "", task.Mentions{}, refuse(fmt.Sprintf("the text has %d characters, Messenger takes at most %d", length, maxTextLength))
+	if err := checkText(text); err != nil {
+		return "", task.Mentions{}, err
 	}
 	return text, c.mentionsFromMatrix(text, named), nil
+}
+
+// checkText refuses a text that Messenger does not take. The error is ready for bridgev2.
+func checkText(text string) error {
+	switch length := convert.Units(text); {
+	case strings.TrimSpace(text) == "":
+		return refuse("the message is empty")
+	case length > maxTextLength:
+		return refuse(fmt.Sprintf("the text has %d characters, Messenger takes at most %d", length, maxTextLength))
+	}
+	return nil
 }
 
 // mentionsFromMatrix makes the four lists of people who are named in a text.

@@ -39,6 +39,11 @@ type thread struct {
 	Members map[int64]bool `json:"members,omitempty"`
 	// Pending is set while the chat is a message request.
 	Pending bool `json:"pending,omitempty"`
+	// Encrypted is set once the chat's messages travel on the encrypted plane, PlainAgain if they have come back since.
+	Encrypted  bool `json:"encrypted,omitempty"`
+	PlainAgain bool `json:"plain_again,omitempty"`
+	// EncryptedAt is when the first message of the encrypted plane came, in Unix milliseconds.
+	EncryptedAt int64 `json:"encrypted_at,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
 	// PastFrom is the message, and its time, before which nothing of the chat is in its rooms of history.
@@ -226,7 +231,7 @@ func sameThread(a, b thread) bool {
 	return a.Type == b.Type && a.Folder == b.Folder && a.Parent == b.Parent && a.Name == b.Name &&
 		a.About == b.About &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.MuteExpires == b.MuteExpires && a.Pending == b.Pending &&
-		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && maps.Equal(a.Members, b.Members)
+		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.Encrypted == b.Encrypted && a.PlainAgain == b.PlainAgain && maps.Equal(a.Members, b.Members)
 }
 
 func encodeRows[T any](values map[int64]T) ([]crosschatdb.MetaRow, error) {

@@ -70,14 +70,38 @@ func (n *Network) Init(bridge *bridgev2.Bridge) {
 	}
 }
 
-// Start implements bridgev2.NetworkConnector. It fails for faults of config only.
-func (n *Network) Start(context.Context) (err error) {
+// Start implements bridgev2.NetworkConnector. It fails for faults of config or database only.
+func (n *Network) Start(ctx context.Context) (err error) {
 	if n.transports, err = fingerprint.For(fingerprint.Server(n.simulation)); err != nil {
 		return fmt.Errorf("simulation.messenger.%w", err)
 	}
 	if n.simulation != (Simulation{}) {
 		n.log().Warn().Str("address", n.simulation.Address).
 			Msg("MESSENGER IS SIMULATED: nothing reaches the real network. Empty the config section simulation to end this")
+	}
+	return n.forgetOrphans(n.log().WithContext(ctx))
+}
+
+// forgetOrphans deletes devices for encrypted chats that belong to no login: the process ended within a logout.
+func (n *Network) forgetOrphans(ctx context.Context) error {
+	devices, err := n.encryptedDevices(ctx, 0)
+	if err != nil {
+		return err
+	}
+	for _, device := range devices {
+		jid := device.GetJID() // Delete forgets it
+		person, _ := personOf(jid)
+		login, err := n.bridge.DB.UserLogin.GetByID(ctx, makeID[networkid.UserLoginID](person))
+		if err != nil {
+			return fmt.Errorf("find login of device %s: %w", jid, err)
+		}
+		if login != nil {
+			continue
+		}
+		if err = device.Delete(ctx); err != nil {
+			return fmt.Errorf("delete device %s: %w", jid, err)
+		}
+		n.log().Info().Stringer("device", jid).Msg("Deleted an encrypted device without a login")
 	}
 	return nil
 }

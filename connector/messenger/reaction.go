@@ -68,6 +68,9 @@ func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixR
 	if strings.HasPrefix(string(msg.PreHandleResp.EmojiID), askMark) {
 		return &database.Reaction{}, c.askForMedia(msg.TargetMessage)
 	}
+	if isEncrypted(msg.TargetMessage.ID) {
+		return &database.Reaction{}, c.encrypted.react(ctx, msg.Portal, msg.Event, msg.TargetMessage.ID, msg.PreHandleResp.Emoji)
+	}
 	err := c.act(ctx, msg.Portal, msg.TargetMessage.ID, func(ctx context.Context, thread int64, mid string) error {
 		return c.wire.React(ctx, thread, mid, msg.PreHandleResp.Emoji)
 	})
@@ -81,6 +84,9 @@ func (c *Client) HandleMatrixReaction(ctx context.Context, msg *bridgev2.MatrixR
 func (c *Client) HandleMatrixReactionRemove(ctx context.Context, msg *bridgev2.MatrixReactionRemove) error {
 	if strings.HasPrefix(string(msg.TargetReaction.EmojiID), askMark) {
 		return nil
+	}
+	if isEncrypted(msg.TargetReaction.MessageID) {
+		return c.encrypted.react(ctx, msg.Portal, msg.Event, msg.TargetReaction.MessageID, "")
 	}
 	return c.act(ctx, msg.Portal, msg.TargetReaction.MessageID, func(ctx context.Context, thread int64, mid string) error {
 		return c.wire.React(ctx, thread, mid, "")

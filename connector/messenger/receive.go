@@ -11,7 +11,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
-	"maunium.net/go/mautrix/bridgev2/status"
 
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
@@ -27,7 +26,7 @@ var _ wire.Handler = (*receiver)(nil)
 // Connected implements wire.Handler.
 func (r *receiver) Connected(context.Context) {
 	r.c.online.Set(true)
-	r.c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	r.c.report()
 }
 
 // SaveState implements wire.Handler.
@@ -92,7 +91,8 @@ func (t *table) learn(ctx context.Context) error {
 	}
 	for _, row := range t.KnownThreads {
 		change.thread(row.Key, func(known *thread) {
-			known.Type, known.Parent = row.Type, row.ParentKey
+			known.setType(row.Type)
+			known.Parent = row.ParentKey
 			known.setFolder(row.Folder)
 		})
 	}
@@ -196,6 +196,10 @@ func (t *thread) setFolder(folder string) {
 	if folder == "" {
 		return
 	}
+	if folder == lightspeed.FolderCutOver {
+		t.Encrypted, t.PlainAgain = true, false
+		return
+	}
 	t.Folder, t.Pending = folder, folder == lightspeed.FolderPending
 }
 
@@ -221,7 +225,8 @@ func learnContact(known *contact, row lightspeed.Contact) {
 }
 
 func learnThread(known *thread, row lightspeed.Thread) {
-	known.Type, known.Parent, known.Name, known.Picture = row.Type, row.ParentKey, row.Name, row.PictureURL
+	known.setType(row.Type)
+	known.Parent, known.Name, known.Picture = row.ParentKey, row.Name, row.PictureURL
 	known.MuteExpires, known.About = row.MuteExpires, row.Description
 	known.ReadOnly = row.CannotReply != 0 || row.ComposerOff
 	known.Members = nil // its participants follow

@@ -55,6 +55,9 @@ func (c *Client) message(ctx context.Context, m lightspeed.Message, attached *li
 	case m.Unsent:
 		return c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false)
 	}
+	if err = c.notePlain(ctx, m); err != nil {
+		return err
+	}
 	meta := c.meta(bridgev2.RemoteEventMessage, m.ThreadKey, m.Sender, m.Timestamp)
 	meta.CreatePortal = true
 	msg := ledger.Message{
@@ -142,24 +145,9 @@ func (c *Client) convertEdit(ctx context.Context, portal *bridgev2.Portal, inten
 			return nil, err
 		}
 	}
-	edit := &bridgev2.ConvertedEdit{}
-	for i, part := range parts {
-		if i >= len(existing) {
-			part.ID = networkid.PartID("edit-" + strconv.Itoa(i))
-			if edit.AddedParts == nil {
-				edit.AddedParts = &bridgev2.ConvertedMessage{}
-			}
-			edit.AddedParts.Parts = append(edit.AddedParts.Parts, part)
-			continue
-		}
-		row := existing[i]
-		row.EditCount = int(max(e.Count, int64(row.EditCount)+1))
-		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
-			Part: row, Type: part.Type, Content: part.Content, Extra: part.Extra,
-		})
-	}
-	if len(existing) > len(parts) {
-		edit.DeletedParts = existing[len(parts):]
+	edit := editOf(existing, parts)
+	for _, part := range edit.ModifiedParts {
+		part.Part.EditCount = int(max(e.Count, int64(part.Part.EditCount)+1))
 	}
 	return edit, nil
 }

@@ -35,6 +35,9 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 		return nil, err
 	}
 	defer c.work.Done()
+	if c.onEncrypted(msg.Portal) {
+		return c.encrypted.handleMessage(ctx, msg)
+	}
 	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 	defer cancel()
 	if err = c.connected(); err != nil {
@@ -55,6 +58,9 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	ledger.Passing("network.sent")
 	if err != nil {
 		msg.RemovePending(txn) // of what was sent all the same the echo tells, see settle
+		if c.movedAway(ctx, key, err) {
+			return nil, ledger.Pending(sendError(err))
+		}
 		return nil, sendError(err)
 	}
 	messageID, err := makeMessageID(mid)
@@ -122,6 +128,13 @@ func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit)
 	default:
 		return refuse("Messenger lets only texts be edited")
 	}
+	if isEncrypted(msg.EditTarget.ID) {
+		err := c.encrypted.edit(ctx, msg)
+		if err == nil {
+			msg.EditTarget.EditCount++
+		}
+		return err
+	}
 	text, _, err := c.textFromMatrix(msg.Content)
 	if err != nil {
 		return err
@@ -140,30 +153,45 @@ func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Ma
 	if msg.TargetMessage.SenderID != c.GetUserID() {
 		return refuse("only your own messages can be unsent on Messenger; it is gone here only")
 	}
+	if isEncrypted(msg.TargetMessage.ID) {
+		return c.encrypted.unsend(ctx, msg)
+	}
 	return c.act(ctx, msg.Portal, msg.TargetMessage.ID, func(ctx context.Context, _ int64, mid string) error {
 		return c.wire.Unsend(ctx, mid)
 	})
 }
 
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. Requests are not marked read before they are
-// accepted: the other side would see that.
-func (c *Client) HandleMatrixReadReceipt(_ context.Context, receipt *bridgev2.MatrixReadReceipt) error {
+// accepted: the other side would see that. Nor is anything for whoever wants it so.
+func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {
 	key, err := c.begin(receipt.Portal)
 	if err != nil {
 		return nil // it says nothing that the user has to know
 	}
 	defer c.work.Done()
-	if known, _ := c.known.thread(key); known.Pending {
+	if known, _ := c.known.thread(key); known.Pending || loginMeta(c.login.UserLogin).HideReads {
 		return nil
 	}
 	upTo := receipt.ReadUpTo
+	unread, plain, err := c.unread(ctx, receipt)
+	if err != nil {
+		return err
+	}
+	chat, err := c.encrypted.chatIn(receipt.Portal)
+	if err != nil {
+		return err
+	}
+	plain = plain || !c.onEncrypted(receipt.Portal)
 	// In a goroutine, since it may have to wait for a connection: see connected.
 	c.goDo("read receipt", func() {
 		ctx, cancel := c.bound(c.ctx, c.network.Config.SendTimeout)
 		defer cancel()
 		err := c.online.Wait(ctx)
-		if err == nil {
+		if err == nil && plain {
 			err = c.wire.MarkRead(ctx, key, upTo)
+		}
+		if err == nil && len(unread) > 0 {
+			err = c.encrypted.markRead(ctx, chat, unread)
 		}
 		if err != nil && c.ctx.Err() == nil {
 			c.log.Warn().Err(err).Int64("thread_key", key).Msg("Could not mark a thread read")
@@ -180,7 +208,13 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 	}
 	defer c.work.Done()
 	known, _ := c.known.thread(key)
-	if !c.online.Open() || known.Pending {
+	if known.Pending {
+		return nil
+	}
+	if c.onEncrypted(msg.Portal) {
+		return c.encrypted.typing(ctx, msg)
+	}
+	if !c.online.Open() {
 		return nil
 	}
 	kind := known.Type

@@ -2,7 +2,6 @@ package messenger
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -38,14 +37,7 @@ func (s *share) link() string {
 	if target == "" {
 		target = s.ActionURL
 	}
-	u, err := url.Parse(target)
-	if err == nil && u.Path == "/l.php" && u.Query().Get("u") != "" {
-		u, err = url.Parse(u.Query().Get("u"))
-	}
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return ""
-	}
-	return u.String()
+	return webAddress(target)
 }
 
 // isLinkPreview follows section 4.3 of the protocol notes.

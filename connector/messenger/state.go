@@ -5,8 +5,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 
-	"crosschat/connector/messenger/wire"
 	"crosschat/connector/metalogin"
+	"crosschat/connector/metaweb/web"
 )
 
 // names are Messenger's in what its users are told.
@@ -20,16 +20,13 @@ func init() { names.RegisterStates() }
 func (c *Client) newWatch() *metalogin.Watch {
 	return metalogin.Watch{
 		Names: names, Login: c.login, Log: c.log, MaxPause: c.network.Config.ReconnectMaxDelay,
-		Serve: func(ctx context.Context) error {
-			defer c.online.Set(false)
-			return c.wire.Serve(ctx)
-		},
-		Advise: wire.Advise,
+		Serve: c.serve, Advise: advise,
 		End: func(ctx context.Context) error {
 			c.ended.Store(true)
 			return c.network.db.Messenger().EndSession(ctx, string(c.login.ID))
 		},
 		Stopped: func() *string { return &loginMeta(c.login.UserLogin).Stopped },
+		Own:     map[web.Kind]string{kindRemoved: removedText},
 	}.Ready()
 }
 

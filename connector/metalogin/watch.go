@@ -57,8 +57,8 @@ func (n Names) StopText(kind web.Kind, url string) string {
 }
 
 // Watch keeps the connection of a login's session. Where the network wants its user to do something it stops, says so
-// once, remembers that over restarts, and asks the network for nothing until the user says that it is done. All fields
-// must be set.
+// once, remembers that over restarts, and asks the network for nothing until the user says that it is done. All fields but
+// Own must be set.
 type Watch struct {
 	Names    Names
 	Login    *bridgev2.UserLogin
@@ -69,6 +69,8 @@ type Watch struct {
 	Advise func(error) failure.Advice
 	// End is called when the network has ended the session: it is worthless from then on and should be deleted.
 	End func(context.Context) error
+	// Own is what is told of stops that only this network has, in whole sentences; it may be nil.
+	Own map[web.Kind]string
 	// Stopped is the place in the login's metadata that says why the session must not be used, empty if it may.
 	Stopped func() *string
 
@@ -170,7 +172,11 @@ func (w *Watch) awaitResume(ctx context.Context, advice *failure.Advice) bool {
 	}
 	if advice != nil {
 		w.Log.Warn().Str("kind", string(advice.Kind)).Msg("The network has stopped the session until its user does something")
-		state.Message = w.Names.StopText(advice.Kind, advice.URL) + fmt.Sprintf(" Then write `%s %s` here.",
+		text, own := w.Own[advice.Kind]
+		if !own {
+			text = w.Names.StopText(advice.Kind, advice.URL)
+		}
+		state.Message = text + fmt.Sprintf(" Then write `%s %s` here.",
 			w.Login.Bridge.Config.CommandPrefix, w.Names.resumeCommand())
 		w.Login.BridgeState.Send(state)
 		w.remember(ctx, string(advice.Kind))

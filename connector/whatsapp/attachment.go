@@ -153,19 +153,6 @@ func waveformToMatrix(waveform []byte) []int {
 	return points
 }
 
-// waveformFromMatrix brings a waveform of any length to WhatsApp's; nil if there is none.
-func waveformFromMatrix(waveform []int) []byte {
-	if len(waveform) == 0 {
-		return nil
-	}
-	points := make([]byte, wavePoints)
-	for i := range points {
-		point := waveform[i*len(waveform)/wavePoints]
-		points[i] = byte(max(0, min(point, convert.MaxLoudness)) * loudest / convert.MaxLoudness)
-	}
-	return points
-}
-
 // withoutContext is a copy of a message with one file that holds only what it takes to show it again.
 func withoutContext(bare *waE2E.Message) *waE2E.Message {
 	copied := proto.CloneOf(bare)

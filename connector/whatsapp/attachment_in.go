@@ -7,12 +7,12 @@ import (
 	"os"
 
 	"github.com/rs/zerolog"
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/types/events"
 
 	"maunium.net/go/mautrix/bridgev2"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/meow"
 )
 
 // attachmentParts is what shows a message with a file.
@@ -83,26 +83,13 @@ func (c *Client) mediaFault(err error) string {
 	switch {
 	case errors.Is(err, bridgev2.ErrMediaTooLarge):
 		return fmt.Sprintf("it is larger than the homeserver allows (%d MiB); look on your phone", c.network.maxFileSize.Load()>>20)
-	case isGone(err):
+	case meow.Gone(err):
 		return "it is no longer on WhatsApp's servers"
-	case isDamaged(err):
+	case meow.Damaged(err):
 		return "it arrived damaged or was tampered with"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "it did not arrive in time; look on your phone"
 	default:
 		return "it could not be downloaded; look on your phone"
 	}
-}
-
-// isDamaged is whether the file is not what the sender sent.
-func isDamaged(err error) bool {
-	for _, fault := range []error{
-		whatsmeow.ErrInvalidMediaHMAC, whatsmeow.ErrInvalidMediaEncSHA256, whatsmeow.ErrInvalidMediaSHA256,
-		whatsmeow.ErrInvalidUnencryptedMediaSHA256, whatsmeow.ErrTooShortFile, errUnencryptedMedia,
-	} {
-		if errors.Is(err, fault) {
-			return true
-		}
-	}
-	return false
 }

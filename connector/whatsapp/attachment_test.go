@@ -37,11 +37,11 @@ func TestWaveforms(t *testing.T) {
 			t.Errorf("%s: waveformToMatrix gave %v, want %v", test.name, got, test.want)
 		}
 	}
-	if got := waveformFromMatrix(nil); got != nil {
+	if got := convert.Waveform(nil, loudest); got != nil {
 		t.Errorf("no waveform became %v", got)
 	}
 	for name, in := range map[string][]int{"one point": {1024}, "absurd": {1 << 40, -5}, "long": make([]int, 1<<16)} {
-		got := waveformFromMatrix(in)
+		got := convert.Waveform(in, loudest)
 		if len(got) != wavePoints || slices.Max(got) > loudest {
 			t.Errorf("%s: got %v", name, got)
 		}
@@ -203,7 +203,7 @@ func TestVideoType(t *testing.T) {
 		if _, err := file.Write(bytes.Clone(mp4(brand))); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := videoType(file); err != nil || got != want {
+		if got, err := convert.VideoType(file); err != nil || got != want {
 			t.Errorf("brand %q is %q, error %v; want %q", brand, got, err, want)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/ledger"
+	"crosschat/connector/meow"
 	"crosschat/connector/uplink"
 	"crosschat/connector/waglobals"
 )
@@ -55,7 +56,7 @@ type Client struct {
 
 	online   uplink.Gate // whether the server has let us in
 	named    uplink.Gate // whether the account's own name is known
-	presence presence
+	presence meow.Presence
 	order    sync.Mutex // held while an event is handed to Matrix, so that the next waits even if whatsmeow does not
 
 	profile sync.Mutex  // guards the account's name and profile in login
@@ -98,6 +99,7 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	log := login.Log.With().Str("network", "whatsapp").Logger()
 	c := &Client{network: n, login: login, log: log, self: self}
 	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
+	c.presence = meow.Presence{Span: n.Config.OnlineAfterActivity, Say: c.sendPresence, Later: c.later}
 	c.download, c.upload = c.downloadMedia, c.uploadMedia
 	c.whoIs, c.row = c.mentionName, c.storedMessage
 	c.status.Store(loginMeta(login.UserLogin).ShowStatus)
@@ -107,10 +109,10 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 		return c, nil
 	}
 	c.device = device.GetJID()
-	guardSessions(device)
+	meow.GuardSessions(device)
 	waglobals.Patient(device)
 	waglobals.Mortal(device)
-	c.wa = whatsmeow.NewClient(device, newLibraryLog(log))
+	c.wa = whatsmeow.NewClient(device, meow.NewLog(log))
 	n.equip(c.wa, &c.said)
 	// A message counts as received only when onEvent says so; what was decrypted but not said so is kept for the next
 	// try, since it can't be decrypted twice.
@@ -144,7 +146,7 @@ func (c *Client) Connect(context.Context) {
 // library may still be ending goroutines that no longer call us.
 func (c *Client) Disconnect() {
 	c.cancel()
-	c.presence.stop()
+	c.presence.Stop()
 	if c.wa != nil {
 		c.wa.Disconnect()
 	}

@@ -12,6 +12,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
+
+	"crosschat/connector/meow"
 )
 
 // clearDevice makes room for a newly paired device, or says why it may not be paired. A device with the same address
@@ -40,7 +42,7 @@ func (n *Network) clearDevice(ctx context.Context, user *bridgev2.User, jid type
 func (n *Network) unlinkDevice(log zerolog.Logger, device *store.Device) {
 	ctx, cancel := context.WithTimeout(log.WithContext(context.WithoutCancel(n.bridge.BackgroundCtx)), unlinkTimeout)
 	defer cancel()
-	wa := whatsmeow.NewClient(device, newLibraryLog(log))
+	wa := whatsmeow.NewClient(device, meow.NewLog(log))
 	n.equip(wa, nil)
 	wa.EnableAutoReconnect = false
 	wa.BackgroundEventCtx = ctx

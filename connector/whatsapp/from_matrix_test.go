@@ -138,7 +138,7 @@ func TestBrokenOff(t *testing.T) {
 		{t.Context(), refused(403), false},
 		{t.Context(), errors.New("odd"), false},
 	} {
-		if got := brokenOff(test.ctx, test.err); got != test.want {
+		if got := meow.BrokenOff(test.ctx, test.err); got != test.want {
 			t.Errorf("%v: the connection went: %t, want %t", test.err, got, test.want)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/meow"
 )
 
 // What the user changes of a group's room changes the group. State does not wait for a connection, since by then it may
@@ -215,7 +216,7 @@ func (c *Client) changeGroup(ctx context.Context, portal *bridgev2.Portal, do fu
 	}
 	ctx, cancel := c.bound(ctx, lookupTimeout)
 	defer cancel()
-	if err = do(ctx, group); err != nil && brokenOff(ctx, err) {
+	if err = do(ctx, group); err != nil && meow.BrokenOff(ctx, err) {
 		err = whatsmeow.ErrNotConnected
 	}
 	return groupError(err)
@@ -236,7 +237,7 @@ func groupError(err error) error {
 		return status.WithMessage("WhatsApp does not take this; it may be too long")
 	case code != 0:
 		return status.WithMessage(fmt.Sprintf("WhatsApp refused the change (error %d); try again later", code))
-	case connectionLost(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case meow.ConnectionLost(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return status.WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("WhatsApp can't be reached, so the group was not changed; try again when it is back")
 	default:

@@ -2,11 +2,9 @@ package whatsapp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
-	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/proto/waHistorySync"
 	"go.mau.fi/whatsmeow/proto/waWeb"
@@ -16,6 +14,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/meow"
 	crosschatdb "crosschat/database"
 )
 
@@ -107,19 +106,12 @@ func (c *Client) readPiece(body []byte) error {
 		if !c.IsLoggedIn() {
 			return nil
 		}
-		if try == downloadTries || isGone(err) {
+		if try == downloadTries || meow.Gone(err) {
 			c.log.Warn().Err(err).Msg("A piece of the phone's history could not be downloaded")
 			return nil
 		}
 	}
 	return c.keepHistory(history, piece.GetPeerDataRequestSessionID())
-}
-
-// isGone is whether a file is not on WhatsApp's servers any more.
-func isGone(err error) bool {
-	return errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith403) ||
-		errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith404) ||
-		errors.Is(err, whatsmeow.ErrMediaDownloadFailedWith410)
 }
 
 // keepHistory stores the messages of a piece. request is what the phone answers with it, empty if it was not asked.

@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/meow"
 	"crosschat/connector/remoteid"
 )
 
@@ -90,7 +91,7 @@ func (c *Client) demand(ctx context.Context, oldest *types.MessageInfo, count in
 	answered := c.demands.wait(request)
 	defer c.demands.forget(request)
 	err := c.whileConnected(ctx, func() error {
-		marked, release := withEncryption(ctx)
+		marked, release := meow.WithEncryption(ctx)
 		defer release()
 		_, err := c.wa.SendMessage(marked, c.device.ToNonAD(), c.wa.BuildHistorySyncRequest(oldest, count),
 			whatsmeow.SendRequestExtra{ID: request, Peer: true})

@@ -15,6 +15,8 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"maunium.net/go/mautrix/bridgev2"
+
+	"crosschat/connector/meow"
 )
 
 const (
@@ -104,7 +106,7 @@ func (l *qrLogin) Start(ctx context.Context) (*bridgev2.LoginStep, error) {
 	context.AfterFunc(l.ctx, l.end)
 	l.events = make(chan any, 16)
 	l.paired = make(chan struct{})
-	l.wa = whatsmeow.NewClient(l.network.db.WhatsAppStore().NewDevice(), newLibraryLog(l.log))
+	l.wa = whatsmeow.NewClient(l.network.db.WhatsAppStore().NewDevice(), meow.NewLog(l.log))
 	l.network.equip(l.wa, &l.said)
 	l.wa.EnableAutoReconnect = false
 	l.wa.DisableLoginAutoReconnect = true

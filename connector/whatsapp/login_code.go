@@ -7,6 +7,8 @@ import (
 	"go.mau.fi/whatsmeow"
 
 	"maunium.net/go/mautrix/bridgev2"
+
+	"crosschat/connector/meow"
 )
 
 const (
@@ -105,7 +107,7 @@ func pairCodeError(err error) error {
 		return errLoginTooOften
 	case errors.Is(err, context.Canceled):
 		return errLoginCancelled
-	case connectionLost(err):
+	case meow.ConnectionLost(err):
 		return errLoginLost
 	default:
 		return errLoginRefused

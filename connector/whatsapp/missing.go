@@ -21,6 +21,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
+	"crosschat/connector/meow"
 	crosschatdb "crosschat/database"
 )
 
@@ -41,7 +42,7 @@ var (
 
 // canBeAskedFor is whether asking the phone for a file that could not be had makes sense.
 func canBeAskedFor(a attachment, err error) bool {
-	return len(a.file.GetMediaKey()) > 0 && !errors.Is(err, bridgev2.ErrMediaTooLarge) && !errors.Is(err, errUnencryptedMedia)
+	return len(a.file.GetMediaKey()) > 0 && !errors.Is(err, bridgev2.ErrMediaTooLarge) && !errors.Is(err, meow.ErrUnencrypted)
 }
 
 // rememberAttachment is the metadata of a placeholder's row, nil if the file can't be remembered.

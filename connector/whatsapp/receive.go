@@ -1,7 +1,6 @@
 package whatsapp
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/rs/zerolog"
@@ -10,7 +9,6 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
@@ -175,34 +173,11 @@ func (c *Client) onReceipt(evt *events.Receipt) bool {
 	err := ledger.Deliver(c.ctx, c.login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		receipt := &simplevent.Receipt{EventMeta: meta, Targets: targets}
 		receipt.PreHandleFunc = func(ctx context.Context, portal *bridgev2.Portal) {
-			receipt.LastTarget = c.newest(ctx, portal, targets)
+			receipt.LastTarget = ledger.Newest(ctx, c.login, portal, targets)
 		}
 		return receipt
 	})
 	return c.delivered(c.log, err)
-}
-
-// newest is the message that stands last in the room. bridgev2 goes by time alone, but WhatsApp's times are whole
-// seconds, and phones name the messages of a receipt in either order.
-func (c *Client) newest(ctx context.Context, portal *bridgev2.Portal, ids []networkid.MessageID) networkid.MessageID {
-	var last *database.Message
-	for _, id := range ids {
-		row, err := c.network.bridge.DB.Message.GetLastPartByID(ctx, portal.Receiver, id)
-		if err != nil {
-			zerolog.Ctx(ctx).Warn().Err(err).Msg("Could not look up the target of a receipt")
-			continue
-		}
-		if row == nil || row.HasFakeMXID() {
-			continue
-		}
-		if last == nil || cmp.Or(row.Timestamp.Compare(last.Timestamp), cmp.Compare(row.RowID, last.RowID)) > 0 {
-			last = row
-		}
-	}
-	if last == nil {
-		return ""
-	}
-	return last.ID
 }
 
 // onTyping is not acknowledged by anyone and not kept: it is queued and forgotten.

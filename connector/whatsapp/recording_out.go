@@ -2,14 +2,9 @@ package whatsapp
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"google.golang.org/protobuf/proto"
@@ -19,26 +14,23 @@ import (
 	"crosschat/connector/convert"
 )
 
-// maxThumbnailSize bounds the picture that a Matrix client sends along with a video.
-const maxThumbnailSize = 5 << 20
-
 // videoFromMatrix makes a video, or one that loops as a GIF does. What is not MP4 is converted.
 func (c *Client) videoFromMatrix(ctx context.Context, content *event.MessageEventContent) (*waE2E.Message, error) {
 	caption, err := c.captionOf(content)
 	if err != nil {
 		return nil, err
 	}
-	video := &waE2E.VideoMessage{Caption: caption, JPEGThumbnail: c.sentThumbnail(ctx, content.GetInfo())}
+	video := &waE2E.VideoMessage{Caption: caption, JPEGThumbnail: convert.SentThumbnail(ctx, c.network.bridge.Bot, content.GetInfo(), thumbnailSide)}
 	if content.GetInfo().MauGIF {
 		video.GifPlayback = proto.Bool(true)
 	}
 	err = c.fetch(ctx, content, maxVideoSize, func(ctx context.Context, file *os.File) error {
-		kind, err := videoType(file)
+		kind, err := convert.VideoType(file)
 		if err != nil {
 			return err
 		}
 		if kind != "" {
-			return c.fillVideo(ctx, file, kind, recordingOf(content.GetInfo()), video)
+			return c.fillVideo(ctx, file, kind, convert.RecordingOf(content.GetInfo()), video)
 		}
 		return convert.Transcode(ctx, file, ".mp4", convert.H264Options, func(file *os.File) error {
 			return c.fillVideo(ctx, file, "video/mp4", convert.Recording{}, video)
@@ -63,32 +55,6 @@ func (c *Client) loopMessage(ctx context.Context, file *os.File, picture convert
 	return &waE2E.Message{VideoMessage: video}, err
 }
 
-// videoType is the type of a video that WhatsApp's clients play as it is, empty for any other. It leaves the file at its
-// start. Source: ISO/IEC 14496-12, section 4.3 (the file type box comes first).
-func videoType(file *os.File) (string, error) {
-	head := make([]byte, 12)
-	n, err := file.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read head of video: %w", err)
-	}
-	brand := string(head[8:])
-	switch {
-	case n < len(head), string(head[4:8]) != "ftyp", brand == "qt  ":
-		return "", nil
-	case strings.HasPrefix(brand, "3g"):
-		return "video/3gpp", nil
-	default:
-		return "video/mp4", nil
-	}
-}
-
-// recordingOf is what a Matrix client says of a recording.
-func recordingOf(info *event.FileInfo) (recording convert.Recording) {
-	recording.Size.X, recording.Size.Y = max(0, info.Width), max(0, info.Height)
-	recording.Duration = time.Duration(max(0, info.Duration)) * time.Millisecond
-	return recording
-}
-
 // fillVideo uploads a video and describes it by what is said of it or, where nothing is, by what the file says.
 func (c *Client) fillVideo(ctx context.Context, file *os.File, mimeType string, said convert.Recording, video *waE2E.VideoMessage) error {
 	if said.Duration == 0 || said.Size.X == 0 || said.Size.Y == 0 {
@@ -97,53 +63,17 @@ func (c *Client) fillVideo(ctx context.Context, file *os.File, mimeType string, 
 		}
 	}
 	if video.JPEGThumbnail == nil {
-		video.JPEGThumbnail = firstFrame(ctx, file)
+		video.JPEGThumbnail = convert.FirstFrame(ctx, file, thumbnailSide)
 	}
 	up, err := c.upload(ctx, file, whatsmeow.MediaVideo)
 	if err != nil {
 		return err
 	}
-	video.Mimetype, video.Seconds = &mimeType, wholeSeconds(said.Duration)
+	video.Mimetype, video.Seconds = &mimeType, convert.WholeSeconds(said.Duration)
 	video.Width, video.Height = proto.Uint32(uint32(said.Size.X)), proto.Uint32(uint32(said.Size.Y))
 	video.URL, video.DirectPath, video.MediaKey, video.FileLength = &up.URL, &up.DirectPath, up.MediaKey, &up.FileLength
 	video.FileSHA256, video.FileEncSHA256 = up.FileSHA256, up.FileEncSHA256
 	return nil
-}
-
-// wholeSeconds rounds, but not to nothing.
-func wholeSeconds(duration time.Duration) *uint32 {
-	if duration <= 0 {
-		return nil
-	}
-	return proto.Uint32(uint32(max(1, min(duration.Round(time.Second)/time.Second, 1<<31))))
-}
-
-// sentThumbnail is the small picture that came with a Matrix message, nil if none can be had: it is an ornament.
-func (c *Client) sentThumbnail(ctx context.Context, info *event.FileInfo) (thumbnail []byte) {
-	content := &event.MessageEventContent{URL: info.ThumbnailURL, File: info.ThumbnailFile, Info: info.ThumbnailInfo}
-	if content.URL == "" && content.File == nil {
-		return nil
-	}
-	err := convert.Download(ctx, c.network.bridge.Bot, content, maxThumbnailSize, func(file *os.File, _ int64) (err error) {
-		thumbnail, err = convert.Thumbnail(file, thumbnailSide)
-		return err
-	})
-	if err != nil {
-		zerolog.Ctx(ctx).Debug().Err(err).Msg("Sending a video without its thumbnail")
-	}
-	return thumbnail
-}
-
-// firstFrame is a thumbnail of a video, nil without ffmpeg.
-func firstFrame(ctx context.Context, file *os.File) (thumbnail []byte) {
-	err := convert.Transcode(ctx, file, ".jpg", convert.FrameOptions, func(frame *os.File) (err error) {
-		thumbnail, err = convert.Thumbnail(frame, thumbnailSide)
-		return err
-	})
-	if err != nil {
-		zerolog.Ctx(ctx).Debug().Err(err).Msg("Sending a video without a thumbnail")
-	}
-	return thumbnail
 }
 
 // playedTypes are the sounds that WhatsApp's own clients play (Meta's list for the Cloud API, "Supported media types").
@@ -166,7 +96,7 @@ func (c *Client) audioFromMatrix(ctx context.Context, content *event.MessageEven
 	if content.GetCaption() != "" || played == "" && mimeType != "audio/ogg" {
 		return c.fileFromMatrix(ctx, content)
 	}
-	audio := &waE2E.AudioMessage{Seconds: wholeSeconds(recordingOf(content.GetInfo()).Duration)}
+	audio := &waE2E.AudioMessage{Seconds: convert.WholeSeconds(convert.RecordingOf(content.GetInfo()).Duration)}
 	isOther := false
 	err := c.fetch(ctx, content, maxAudioSize, func(ctx context.Context, file *os.File) error {
 		if mimeType == "audio/ogg" {
@@ -175,7 +105,7 @@ func (c *Client) audioFromMatrix(ctx context.Context, content *event.MessageEven
 				isOther = true
 				return err
 			}
-			played, audio.Seconds = voiceType, wholeSeconds(duration)
+			played, audio.Seconds = voiceType, convert.WholeSeconds(duration)
 		}
 		return c.fillAudio(ctx, file, played, audio)
 	})
@@ -187,10 +117,10 @@ func (c *Client) audioFromMatrix(ctx context.Context, content *event.MessageEven
 
 // voiceFromMatrix makes a voice message: Opus in Ogg, to which anything else is converted.
 func (c *Client) voiceFromMatrix(ctx context.Context, content *event.MessageEventContent) (*waE2E.Message, error) {
-	said := recordingOf(content.GetInfo()).Duration
+	said := convert.RecordingOf(content.GetInfo()).Duration
 	audio := &waE2E.AudioMessage{PTT: proto.Bool(true)}
 	if extra := content.MSC1767Audio; extra != nil {
-		audio.Waveform = waveformFromMatrix(extra.Waveform)
+		audio.Waveform = convert.Waveform(extra.Waveform, loudest)
 		if extra.Duration > 0 {
 			said = time.Duration(extra.Duration) * time.Millisecond
 		}
@@ -199,7 +129,7 @@ func (c *Client) voiceFromMatrix(ctx context.Context, content *event.MessageEven
 		if found > 0 {
 			said = found
 		}
-		audio.Seconds = wholeSeconds(said)
+		audio.Seconds = convert.WholeSeconds(said)
 		return c.fillAudio(ctx, file, voiceType, audio)
 	}
 	err := c.fetch(ctx, content, maxAudioSize, func(ctx context.Context, file *os.File) error {

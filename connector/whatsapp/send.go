@@ -5,16 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/proto/waE2E"
-	"go.mau.fi/whatsmeow/socket"
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/bridgev2"
@@ -24,6 +21,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/ledger"
+	"crosschat/connector/meow"
 )
 
 const (
@@ -42,7 +40,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	defer done()
 	waMsg, err := c.fromMatrix(ctx, msg)
 	if err != nil {
-		if brokenOff(ctx, err) || !c.online.Open() {
+		if meow.BrokenOff(ctx, err) || !c.online.Open() {
 			err = ledger.Pending(err)
 		}
 		return nil, err
@@ -96,7 +94,7 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 			return time.Time{}, sendError(chat, fmt.Errorf("wait for connection: %w", err), tried)
 		}
 		tried = true
-		marked, release := withEncryption(ctx)
+		marked, release := meow.WithEncryption(ctx)
 		ledger.Passing("network.sending")
 		resp, err := c.wa.SendMessage(marked, chat, msg, whatsmeow.SendRequestExtra{ID: waID})
 		release()
@@ -104,10 +102,10 @@ func (c *Client) send(ctx context.Context, chat types.JID, msg *waE2E.Message, w
 		if err == nil {
 			return resp.Timestamp, nil
 		}
-		if brokenOff(ctx, err) && !connectionLost(err) {
+		if meow.BrokenOff(ctx, err) && !meow.ConnectionLost(err) {
 			err = fmt.Errorf("%w: %w", whatsmeow.ErrNotConnected, err)
 		}
-		if !connectionLost(err) {
+		if !meow.ConnectionLost(err) {
 			pause, explained := c.refused(chat, err, refusals)
 			if explained != nil {
 				return time.Time{}, explained
@@ -133,24 +131,6 @@ func (c *Client) AwaitConnection(ctx context.Context) error {
 	return c.online.Wait(ctx)
 }
 
-// connectionLost is whether an error only says that there is no connection just now.
-func connectionLost(err error) bool {
-	return errors.Is(err, whatsmeow.ErrNotConnected) ||
-		errors.Is(err, socket.ErrSocketClosed) ||
-		errors.Is(err, whatsmeow.ErrIQTimedOut) ||
-		errors.As(err, new(*whatsmeow.DisconnectedError))
-}
-
-// brokenOff is whether an error, ctx being alive, only says that the connection went while something was written to it: the
-// library hands on what the socket says then. Of media the same errors may mean that only its host can't be reached.
-func brokenOff(ctx context.Context, err error) bool {
-	return connectionLost(err) ||
-		errors.Is(err, context.Canceled) && ctx.Err() == nil ||
-		errors.Is(err, net.ErrClosed) ||
-		errors.As(err, new(*net.OpError)) ||
-		errors.As(err, new(websocket.CloseError))
-}
-
 // sendError says what a user can make of a failed send. Unless the server refused, it may have taken the message.
 func sendError(chat types.JID, err error, tried bool) error {
 	status := bridgev2.WrapErrorInStatus(err).WithSendNotice(true)
@@ -165,7 +145,7 @@ func sendError(chat types.JID, err error, tried bool) error {
 		return ledger.Pending(status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("there was no connection to WhatsApp; try again when it is back"))
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
-		errors.Is(err, whatsmeow.ErrMessageTimedOut), connectionLost(err):
+		errors.Is(err, whatsmeow.ErrMessageTimedOut), meow.ConnectionLost(err):
 		return ledger.Pending(status.WithIsCertain(false).WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("WhatsApp did not confirm the message in time; look on your phone before you try again"))
 	default:
@@ -272,7 +252,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 			media = types.ChatPresenceMediaAudio
 		}
 	}
-	if err := c.wa.SendChatPresence(ctx, chat, state, media); err != nil && !brokenOff(ctx, err) {
+	if err := c.wa.SendChatPresence(ctx, chat, state, media); err != nil && !meow.BrokenOff(ctx, err) {
 		return fmt.Errorf("send typing: %w", err)
 	}
 	return nil

@@ -187,7 +187,7 @@ func (c *Client) learnOwnName() {
 	if !c.IsLoggedIn() {
 		return
 	}
-	c.presence.reset(c)
+	c.presence.Reset()
 	c.profile.Lock()
 	defer c.profile.Unlock()
 	name, profile := accountName(c.wa.Store), accountProfile(c.wa.Store)

@@ -28,6 +28,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/meow"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted Matrix events in testdata")
@@ -182,7 +183,7 @@ func TestImageFaults(t *testing.T) {
 	}{
 		{"gone", nil, whatsmeow.ErrMediaDownloadFailedWith404, nil, "no longer on WhatsApp's servers"},
 		{"damaged", nil, whatsmeow.ErrInvalidMediaHMAC, nil, "damaged"},
-		{"no key", nil, errUnencryptedMedia, nil, "damaged"},
+		{"no key", nil, meow.ErrUnencrypted, nil, "damaged"},
 		{"late", nil, context.DeadlineExceeded, nil, "in time"},
 		{"otherwise", nil, errors.New("odd"), nil, "could not be downloaded"},
 		{"too large for Matrix", nil, nil, bridgev2.ErrMediaTooLarge, "larger"},
@@ -246,8 +247,8 @@ func TestDownloadNeedsKeys(t *testing.T) {
 		"no encrypted hash": {MediaKey: []byte{1}, FileSHA256: []byte{1}},
 		"no hash":           {MediaKey: []byte{1}, FileEncSHA256: []byte{1}},
 	} {
-		if err := c.downloadMedia(t.Context(), image, nil); !errors.Is(err, errUnencryptedMedia) {
-			t.Errorf("%s: got error %v, want %v", name, err, errUnencryptedMedia)
+		if err := c.downloadMedia(t.Context(), image, nil); !errors.Is(err, meow.ErrUnencrypted) {
+			t.Errorf("%s: got error %v, want %v", name, err, meow.ErrUnencrypted)
 		}
 	}
 }

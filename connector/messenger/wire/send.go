@@ -114,6 +114,9 @@ func outcome(t *lightspeed.Table, otid string) (messageID string, err error) {
 	return "", &UncertainError{Err: errors.New("server's answer does not say what became of the message")}
 }
 
+// Pace waits until it is not too soon after the user's last action, for those that go another way.
+func (c *Client) Pace(ctx context.Context) error { return c.sends.Wait(ctx) }
+
 // act has one task of the user's done, not too soon after the last.
 func (c *Client) act(ctx context.Context, t task.Task) (*lightspeed.Table, error) {
 	if err := c.sends.Wait(ctx); err != nil {

@@ -11,14 +11,14 @@ import (
 
 // faultKinds is the table of this plane's faults: what each does and which Args it takes. Person and Device narrow it down;
 // Stanza is a tag with its class: iq/encrypt, message/text, receipt/read, or one of the points named below. "rule" kinds
-// last until they are removed.
+// last until they are removed. Those of media have GET or POST, GET with the kind of file: GET/image.
 var faultKinds = map[string]string{
 	"failure":       "at login: <failure>; Args reason (default 401), code, expire, message",
 	"stream_error":  "sends <stream:error> and closes, now; Args code, conflict (device_removed, replaced)",
 	"close":         "breaks the connection, now",
 	"malformed":     "sends Args hex as the plaintext of a frame, now",
 	"forget_device": "forgets the device, now: its next login fails with 415",
-	"close_before":  "breaks the connection before a point: handshake, success, active, or a stanza that came in or goes out",
+	"close_before":  "breaks the connection before a point: handshake, success, active, answer/<tag>, or a stanza that came in or goes out",
 	"close_after":   "the same after it",
 
 	"ignore":    "a stanza that came in is neither handled nor answered",
@@ -38,6 +38,7 @@ var faultKinds = map[string]string{
 	"unannounced": "changes of the person's device list are told to nobody; rule",
 
 	"media_status":   "answers with Args status (default 503) [GET, POST]",
+	"media_delay":    "answers after Args ms (default 1000)",
 	"media_truncate": "breaks off after half of the body",
 	"media_corrupt":  "flips a bit of the body",
 }
@@ -117,8 +118,8 @@ func (s *Server) strikeClose(kind, point string, d *device) bool {
 func corruptEncs(n stanza.Node) stanza.Node {
 	return replaceEncs(n, func(enc stanza.Node) stanza.Node {
 		data := append([]byte(nil), stanza.Bytes(enc)...)
-		if len(data) > 8 {
-			data[len(data)-6] ^= 1
+		if len(data) > 16 {
+			data[len(data)-16] ^= 1
 		}
 		enc.Content = data
 		return enc

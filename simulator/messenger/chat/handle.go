@@ -71,6 +71,9 @@ func (s *Server) answer(d *device, n, answer stanza.Node) {
 	if _, hit := s.faults.Strike("withhold", subjectOf(d, n)); hit {
 		return
 	}
+	if s.strikeClose("close_before", "answer/"+n.Tag, d) {
+		return
+	}
 	s.send(d, answer)
 }
 

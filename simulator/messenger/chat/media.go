@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"crosschat/simulator/faults"
 	"crosschat/simulator/whatsapp/media"
@@ -25,6 +26,16 @@ var uploadKinds = []string{"image", "video", "ptt", "document"}
 func (s *Server) MediaHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sub := faults.Subject{What: r.Method, ID: r.URL.Path}
+		if kind := r.URL.Query().Get("mms-type"); kind != "" {
+			sub.What += "/" + kind
+		}
+		if args, hit := s.faults.Strike("media_delay", sub); hit {
+			select {
+			case <-time.After(time.Duration(args.Int("ms", 1000)) * time.Millisecond):
+			case <-r.Context().Done():
+				return
+			}
+		}
 		if args, hit := s.faults.Strike("media_status", sub); hit {
 			w.WriteHeader(args.Int("status", http.StatusServiceUnavailable))
 			return

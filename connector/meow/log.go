@@ -1,4 +1,4 @@
-package whatsapp
+package meow
 
 import (
 	"github.com/rs/zerolog"
@@ -12,7 +12,8 @@ type libraryLog struct {
 	wire bool
 }
 
-func newLibraryLog(log zerolog.Logger) waLog.Logger {
+// NewLog is a logger for whatsmeow that writes to log.
+func NewLog(log zerolog.Logger) waLog.Logger {
 	return libraryLog{Logger: log.With().Str("component", "whatsmeow").Logger()}
 }
 

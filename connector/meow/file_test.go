@@ -1,4 +1,4 @@
-package whatsapp
+package meow
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func TestBoundedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	bounded := &boundedFile{file: file, limit: 10}
+	bounded := &BoundedFile{file: file, limit: 10}
 	if n, err := io.Copy(bounded, strings.NewReader("0123456789")); n != 10 || err != nil {
 		t.Errorf("writing up to the limit: %d bytes, error %v", n, err)
 	}

@@ -1,4 +1,4 @@
-package whatsapp
+package meow
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func (openBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Cont
 
 func guardedDevice() *store.Device {
 	device := &store.Device{Sessions: &store.NoopStore{}, EventBuffer: openBuffer{}}
-	guardSessions(device)
+	GuardSessions(device)
 	return device
 }
 
@@ -41,7 +41,7 @@ func TestDecryptionWaitsForEncryption(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				device := guardedDevice()
-				ctx, release := withEncryption(t.Context())
+				ctx, release := WithEncryption(t.Context())
 				defer release()
 				if _, err := device.Sessions.GetManySessions(ctx, nil); err != nil {
 					t.Fatal(err)
@@ -79,13 +79,13 @@ func TestEncryptionWaitsForDecryption(t *testing.T) {
 		<-going
 		impatient, cancel := context.WithCancel(t.Context())
 		cancel()
-		marked, release := withEncryption(impatient)
+		marked, release := WithEncryption(impatient)
 		if _, err := device.Sessions.GetManySessions(marked, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("a cancelled encryption got error %v", err)
 		}
 		release()
 
-		ctx, release := withEncryption(t.Context())
+		ctx, release := WithEncryption(t.Context())
 		defer release()
 		read := make(chan error, 1)
 		go func() {

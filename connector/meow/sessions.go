@@ -1,4 +1,4 @@
-package whatsapp
+package meow
 
 import (
 	"context"
@@ -15,8 +15,8 @@ type sessionLock struct {
 	held chan struct{} // holds one element while locked, so that waiting can end with a context
 }
 
-// guardSessions puts the lock into a device's stores.
-func guardSessions(device *store.Device) {
+// GuardSessions puts the lock into a device's stores.
+func GuardSessions(device *store.Device) {
 	lock := sessionLock{held: make(chan struct{}, 1)}
 	device.Sessions = guardedSessions{device.Sessions, lock}
 	device.EventBuffer = guardedBuffer{device.EventBuffer, lock}
@@ -44,8 +44,8 @@ type encryption struct {
 
 type encryptionKey struct{}
 
-// withEncryption marks a context for one call of SendMessage; after the call release must be called.
-func withEncryption(ctx context.Context) (marked context.Context, release func()) {
+// WithEncryption marks a context for one call of SendMessage; after the call release must be called.
+func WithEncryption(ctx context.Context) (marked context.Context, release func()) {
 	e := &encryption{}
 	return context.WithValue(ctx, encryptionKey{}, e), e.release
 }
