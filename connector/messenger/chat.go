@@ -295,11 +295,23 @@ func (c *Client) createThread(ctx context.Context, person int64) error {
 	if err != nil {
 		return sendError(err)
 	}
-	change := c.known.begin()
-	change.thread(person, func(known *thread) { known.Type = lightspeed.ThreadOneToOne })
-	for _, row := range created.Threads {
-		change.thread(row.Key, func(known *thread) { learnThread(known, row) })
+	tables := []*lightspeed.Table{created}
+	kind := lightspeed.ThreadOneToOne
+	if c.encrypted.reaches(ctx, person) {
+		// New chats are encrypted today, where both sides can (protocol notes, section 5.8).
+		more, err := c.wire.CreateEncrypted(ctx, person)
+		if err != nil {
+			return sendError(err)
+		}
+		tables, kind = append(tables, more...), lightspeed.ThreadEncryptedOneToOne
 	}
+	change := c.known.begin()
+	for _, table := range tables {
+		for _, row := range table.Threads {
+			change.thread(row.Key, func(known *thread) { learnThread(known, row) })
+		}
+	}
+	change.thread(person, func(known *thread) { known.setType(kind) })
 	_, _, err = change.commit(ctx)
 	return err
 }

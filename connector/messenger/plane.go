@@ -102,3 +102,16 @@ func (c *Client) movedAway(ctx context.Context, key int64, err error) bool {
 	}
 	return err == nil
 }
+
+// reaches says whether somebody has a device for encrypted chats, as far as that can be told now.
+func (e *encrypted) reaches(ctx context.Context, person int64) bool {
+	wa := e.client()
+	if wa == nil || !e.online.Open() {
+		return false
+	}
+	devices, err := wa.GetUserDevices(ctx, []types.JID{jidOf(person)})
+	if err != nil {
+		e.log.Warn().Err(err).Msg("Could not ask for somebody's encrypted devices")
+	}
+	return len(devices) > 0
+}
