@@ -106,7 +106,7 @@ func (c *Client) IsLoggedIn() bool { return c.session != nil && !c.ended.Load() 
 func (c *Client) LogoutRemote(ctx context.Context) {
 	c.ended.Store(true)
 	c.Disconnect()
-	if err := c.network.forgetDevices(context.WithoutCancel(ctx), c.self); err != nil {
+	if err := c.encrypted.forgetDevice(); err != nil {
 		c.log.Error().Err(err).Msg("Could not delete the keys of encrypted chats")
 	}
 	if err := c.network.db.Messenger().EndSession(context.WithoutCancel(ctx), string(c.login.ID)); err != nil {

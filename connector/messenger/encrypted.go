@@ -168,6 +168,7 @@ func (e *encrypted) prepare(ctx context.Context) (*whatsmeow.Client, error) {
 	}
 	meow.GuardSessions(device)
 	waglobals.Patient(device)
+	waglobals.Mortal(device)
 	wa := e.c.wire.NewEncrypted(device, meow.NewLog(e.log))
 	// The connection is ours to keep: what becomes of it is the login's state.
 	wa.EnableAutoReconnect, wa.InitialAutoReconnect, wa.DisableLoginAutoReconnect = false, false, true
@@ -256,10 +257,15 @@ func (e *encrypted) forgetDevice() error {
 	wa := e.wa
 	e.wa = nil
 	e.lock.Unlock()
+	ctx := context.WithoutCancel(e.c.ctx)
 	if wa != nil {
 		wa.Disconnect()
+		// By the client's own handle on the device, so that nothing of the library stores it again.
+		if err := wa.Store.Delete(ctx); err != nil {
+			return fmt.Errorf("delete encrypted device: %w", err)
+		}
 	}
-	return e.c.network.forgetDevices(context.WithoutCancel(e.c.ctx), e.c.self)
+	return e.c.network.forgetDevices(ctx, e.c.self)
 }
 
 // end notes that the connection has ended. Only the first word of it counts.
