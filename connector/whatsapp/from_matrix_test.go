@@ -17,6 +17,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
+
+	"crosschat/connector/meow"
 )
 
 // downloads is a bot that has one file.
