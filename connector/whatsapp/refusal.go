@@ -12,6 +12,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/event"
+
+	"crosschat/connector/meow"
 )
 
 // What WhatsApp refuses is never tried again at once: a client that hammers is what it bars accounts for. It refuses a
@@ -66,7 +68,7 @@ func lookupError(ctx context.Context, err error) error {
 		return fmt.Errorf("WhatsApp answers no more such questions just now; wait a while before you ask again (error %d)", code)
 	case code != 0:
 		return fmt.Errorf("WhatsApp does not answer that (error %d)", code)
-	case ctx.Err() != nil, brokenOff(ctx, err):
+	case ctx.Err() != nil, meow.BrokenOff(ctx, err):
 		return errors.New("WhatsApp can't be reached; try again later")
 	default:
 		return err
