@@ -134,7 +134,7 @@ func builtScenarios() []scenario {
 		{id: "checkpoint", networks: web, show: checkpoint},
 		{id: "media.expired", networks: messenger, show: messengerMediaExpired},
 		{id: "location.live", networks: messenger, show: messengerLocationLive},
-		{id: "requests", networks: older, show: requests},
+		{id: "requests", networks: plain, show: requests},
 		{id: "image.in", networks: instagram, show: instagramImageIn},
 		{id: "image.out", networks: instagram, show: instagramImageOut},
 		{id: "video.in", networks: instagram, show: instagramVideoIn},

@@ -179,3 +179,9 @@ func (instagram) leftovers(ctx context.Context, db *sql.DB, p control.Person) ([
 	}
 	return found, nil
 }
+
+// estrange implements estranging. Of requests nothing tells but looking for them.
+func (i instagram) estrange(s *stage, p *person) {
+	s.Helper()
+	s.must(s.stack.Simulator.SetContact(s.ctx, i.control(), s.me.ID, control.Contact{ID: p.ID}))
+}

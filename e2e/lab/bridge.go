@@ -102,7 +102,7 @@ func NewBridge(ctx context.Context, opts BridgeOptions) (*Bridge, error) {
 			"--set", "network.instagram.wire.send_interval=10ms", "--set", "network.instagram.wire.request_interval=10ms",
 			"--set", "network.instagram.wire.page_interval=10ms", "--set", "network.instagram.wire.retry_wait=200ms",
 			"--set", "network.instagram.wire.reload_interval=2s", "--set", "network.instagram.wire.resnapshot_pause=2s",
-			"--set", "network.instagram.wire.typing_retry=1s", "--set", "network.instagram.reconnect_max_delay=2s")
+			"--set", "network.instagram.wire.typing_retry=1s", "--set", "network.instagram.wire.requests_interval=3s", "--set", "network.instagram.reconnect_max_delay=2s")
 	}
 	for key, value := range opts.Set {
 		args = append(args, "--set", key+"="+value)
