@@ -97,6 +97,7 @@ func builtScenarios() []scenario {
 		{id: "send.fail", networks: all, show: sendFail},
 		{id: "login.code", networks: whatsapp, show: loginCode},
 		{id: "login.passkey", networks: whatsapp, show: loginPasskey},
+		{id: "login.all", networks: all, show: loginAll},
 		{id: "login.two", networks: all, show: loginTwo},
 		{id: "contacts.list", networks: files, show: contactsList},
 		{id: "start.chat", networks: all, show: startChat},

@@ -43,6 +43,8 @@ type side interface {
 	// sendsHuge has somebody send the user a file that is said to be larger than any homeserver allows, and returns a word
 	// that is in its address only.
 	sendsHuge(*stage, *person) (word string)
+	// hang are faults by which the network stands still for a person's account without going away.
+	hang() []control.Fault
 	// leftovers lists what the bridge's database still holds of a session that should be gone.
 	leftovers(context.Context, *sql.DB, control.Person) ([]string, error)
 }

@@ -149,3 +149,22 @@ func (m messenger) sendsHuge(s *stage, p *person) string {
 	}}, nil))
 	return "huge.enc"
 }
+
+// unanswered are faults of the web: nothing is answered there, for longer than anybody waits.
+var unanswered = control.Fault{Kind: "http_delay", Times: -1, Args: map[string]string{"ms": "600000"}}
+
+func (whatsapp) hang() []control.Fault {
+	return []control.Fault{{Kind: "ignore", Times: -1}, {Kind: "deaf"}}
+}
+
+func (messenger) hang() []control.Fault {
+	return []control.Fault{{Kind: "drop_answer", Times: -1}, {Kind: "stall", Times: -1}, unanswered}
+}
+
+func (messengerE2EE) hang() []control.Fault {
+	return []control.Fault{{Kind: "ignore", Times: -1}, {Kind: "deaf"}}
+}
+
+func (instagram) hang() []control.Fault {
+	return []control.Fault{unanswered, {Kind: "deaf"}}
+}
