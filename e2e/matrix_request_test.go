@@ -51,7 +51,7 @@ func requests(s *stage) {
 	}
 	_, network := s.side.protocol()
 
-	portal, question := s.requested(anna)
+	portal, _ := s.requested(anna)
 	s.must(portal.MarkRead(s.ctx, portal.greeting.ID))
 	list, err := s.bot.Ask(s.ctx, "requests")
 	s.must(err)
@@ -72,7 +72,7 @@ func requests(s *stage) {
 		}
 	}
 
-	portal, question = s.requested(ben)
+	portal, question := s.requested(ben)
 	s.clicks(portal.Room, question, "✅")
 	s.accepted(portal.Room)
 	if got := ben.textsFrom(s.me); len(got) != 0 {

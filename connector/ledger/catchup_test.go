@@ -55,16 +55,16 @@ func (f forgetting) recent(context.Context, id.RoomID, time.Time) ([]json.RawMes
 
 func TestWhatTheHomeserverForgotIsTakenInOnce(t *testing.T) {
 	s := mustSet(t, t.TempDir(), newWire())
-	s.start()
-	s.hand("1", message("$1", "handed over"))
-	s.awaitTexts("handed over")
-	s.empty()
 	now := time.Now()
 	forgotten := message("$2", "forgotten")
 	stamp := fmt.Sprintf(`{"origin_server_ts":%d,`, now.UnixMilli())
 	s.ledger.matrix = forgetting{s.ledger.matrix, []json.RawMessage{
 		json.RawMessage(stamp + forgotten[1:]), json.RawMessage(stamp + message("$1", "handed over")[1:]),
 	}}
+	s.start()
+	s.hand("1", message("$1", "handed over"))
+	s.awaitTexts("handed over")
+	s.empty()
 	s.must(s.ledger.begin(t.Context(), begunStep{stepOutage, now.UTC().Format(time.RFC3339Nano)}))
 	since, found := s.ledger.lastOutage()
 	if !found || !since.Equal(now) {

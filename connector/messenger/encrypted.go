@@ -59,9 +59,6 @@ func (e *encrypted) client() *whatsmeow.Client {
 	return e.wa
 }
 
-// self is the account's address without a device.
-func (e *encrypted) self() types.JID { return jidOf(e.c.self) }
-
 // run keeps the socket until the login ends, or nothing is gained by trying on: then it waits until the user wants it back.
 func (e *encrypted) run() {
 	for e.c.online.Wait(e.c.ctx) == nil {

@@ -252,6 +252,7 @@ func (r *Rooms) accept(ctx context.Context, portal *bridgev2.Portal, user *bridg
 		Type: event.BeeperAcceptMessageRequest, ID: cause, RoomID: portal.MXID, Sender: user.MXID,
 		Content: event.Content{Parsed: &event.BeeperAcceptMessageRequestEventContent{}},
 	}
+	//lint:ignore SA1019 only this handler asks for the outcome, and a queued event would tell of it to nobody
 	if result := portal.Internal().HandleMatrixAcceptMessageRequest(ctx, login, nil, evt); result.Error != nil {
 		return failure("accepted", r.networkOf(portal.ID), result.Error)
 	}

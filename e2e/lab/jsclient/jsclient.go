@@ -39,7 +39,7 @@ func Ensure(ctx context.Context) (string, error) {
 	}
 	major, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(string(version)), "v"), ".")
 	if n, err := strconv.Atoi(major); err != nil || n < oldestNode {
-		return "", fmt.Errorf("Node.js is %s, need %d or newer", strings.TrimSpace(string(version)), oldestNode)
+		return "", fmt.Errorf("version %s of Node.js is too old: install %d or newer", strings.TrimSpace(string(version)), oldestNode)
 	}
 	cache, err := lab.CacheDir()
 	if err != nil {
