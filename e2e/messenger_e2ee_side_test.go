@@ -38,11 +38,13 @@ func (messengerE2EE) drops(r *rand.Rand, p control.Person) []drop {
 		f.Skip = r.IntN(3)
 		return f
 	}
+	unanswered, broken := later(fault("withhold", "message/text")), fault("close_after", "message/text")
+	broken.Skip = unanswered.Skip // of the same message
 	all := []drop{
 		{"in the quiet", []control.Fault{now}},
 		{"before a sent message is handled", []control.Fault{later(fault("close_before", "message/text"))}},
 		{"after a sent message is acknowledged", []control.Fault{later(fault("close_after", "message/text"))}},
-		{"with the answer to a sent message", []control.Fault{later(fault("withhold", "message/text")), later(fault("close_after", "message/text"))}},
+		{"with the answer to a sent message", []control.Fault{unanswered, broken}},
 		{"before a received message's receipt is handled", []control.Fault{later(fault("close_before", "receipt"))}},
 		{"with a delivered message", []control.Fault{later(fault("close_before", "deliver/message/text"))}},
 		{"again before success", []control.Fault{fault("close_before", "success"), now}},

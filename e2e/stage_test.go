@@ -59,7 +59,8 @@ func (s *stage) restart() {
 
 // interrupted says whether a line only tells that something was cut short by a restart.
 func (s *stage) interrupted(line lab.LogLine) bool {
-	return strings.Contains(line.Raw, context.Canceled.Error()) &&
+	cut := strings.Contains(line.Raw, context.Canceled.Error()) || strings.Contains(line.Raw, "sql: database is closed")
+	return cut &&
 		slices.ContainsFunc(s.stops, func(stop span) bool { return line.Offset >= stop.from && line.Offset < stop.to })
 }
 
