@@ -39,27 +39,27 @@ func TestChatsAtLogin(t *testing.T) {
 	})
 	s.must(err)
 
-	answer, err := s.bot.Ask(s.ctx, "chats")
-	s.must(err)
-	if !strings.Contains(answer, "20 newest") {
-		t.Errorf("asked for the chats that come, the bot answers %q", answer)
-	}
+	s.asksFor("chats", "20 newest")
 	last := people[all-1]
 	portal := s.greeted(last)
 	s.awaitBody(portal.Room, texts[all-1])
 	s.awaitPortals(standard + 1)
 
-	answer, err = s.bot.Ask(s.ctx, "chats many")
-	s.must(err)
-	if !strings.Contains(answer, "Usage") {
-		t.Errorf("asked for many chats, the bot answers %q", answer)
-	}
-	answer, err = s.bot.Ask(s.ctx, "chats all")
-	s.must(err)
-	if !strings.Contains(answer, "All your chats") {
-		t.Errorf("asked for all chats, the bot answers %q", answer)
-	}
+	s.asksFor("chats many", "Usage")
+	s.asksFor("chats all", "All your chats")
 	s.awaitPortals(all)
+}
+
+// asksFor sends the bot a command and waits for an answer; meanwhile it may tell how far it is with something else.
+func (s *stage) asksFor(command, words string) {
+	s.Helper()
+	from := s.bot.Mark()
+	_, err := s.bot.SendText(s.ctx, command)
+	s.must(err)
+	_, err = s.bot.AwaitAnswer(s.ctx, from, fmt.Sprintf("%q as an answer to %q", words, command), func(body string) bool {
+		return strings.Contains(body, words)
+	})
+	s.must(err)
 }
 
 // awaitPortals waits until the user is in so many bridged rooms.
