@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
@@ -63,9 +64,15 @@ type edge struct {
 
 func (e edge) ledger() *Ledger { return e.l }
 
+// noPortal is why the library does nothing for an event of a room that is no portal.
+var noPortal = bridgev2.WrapErrorInStatus(bridgev2.ErrNoPortal).InternalError
+
 // SendMessageStatus implements bridgev2.MatrixConnector.
 func (e edge) SendMessageStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
 	e.l.observe(status, info)
+	if info.EventType == event.StateMember && errors.Is(status.InternalError, noPortal) {
+		return // people who come and go in a space, or in a room that is just deleted, want no word of it
+	}
 	e.Connector.SendMessageStatus(ctx, status, info)
 }
 
