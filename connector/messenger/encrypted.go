@@ -111,14 +111,13 @@ func (e *encrypted) serve(ctx context.Context) error {
 	case <-e.ended: // of an earlier connection
 	default:
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	defer func() {
 		wa.Disconnect()
 		e.online.Set(false)
 		e.settled.Set(false)
 	}()
-	if err = wa.ConnectContext(ctx); err != nil && !errors.Is(err, whatsmeow.ErrAlreadyConnected) {
+	// With the login's context: what has come is handled to its end, though the connection be gone meanwhile.
+	if err = wa.ConnectContext(e.c.ctx); err != nil && !errors.Is(err, whatsmeow.ErrAlreadyConnected) {
 		if errors.Is(err, store.ErrDeviceDeleted) {
 			return errDeviceGone
 		}
