@@ -45,9 +45,9 @@ var wireKeys = map[configupgrade.YAMLType][]string{
 		"sync_timeout", "typing_retry", "echo_wait",
 	},
 	configupgrade.List: {"hosts", "script_hosts", "media_hosts", "chunk_hosts"},
-	configupgrade.Int:  {"retry_count", "sync_database", "sync_version"},
+	configupgrade.Int:  {"retry_count", "sync_database", "sync_version", "new_chats_per_day"},
 	configupgrade.Bool: {"find_documents", "first_text_by_fbid", "media_by_long_id", "typing"},
-	configupgrade.Map:  {"documents"},
+	configupgrade.Map:  {"documents", "variables"},
 }
 
 // identityKeys are those of the section wire.identity.

@@ -43,6 +43,9 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if err = c.connected(); err != nil {
 		return nil, sendError(err)
 	}
+	if err = ledger.Settled(ctx, c.login, msg.Event); err != nil {
+		return nil, err
+	}
 	out, err := c.fromMatrix(ctx, key, msg)
 	if err != nil {
 		return nil, err
