@@ -124,6 +124,7 @@ func backfillFirst(s *stage) {
 func (s *stage) pastExtras(p *person) {
 	s.Helper()
 	question := p.writes(s.me, s.text("a question"))
+	s.me.sees(control.Match{Kind: control.KindMessage, ID: question}) // or there is nothing to answer yet
 	s.me.sends(control.SendRequest{To: p.ID, Text: s.text("the answer"), ReplyTo: question})
 	picture := p.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "image", Data: photo(120, 90, 9), MIMEType: "image/jpeg", Width: 120, Height: 90,
