@@ -29,12 +29,12 @@ func TestMatrixJSSDK(t *testing.T) {
 	setting := settingFromEnv(t)
 	if setting.Homeserver != lab.Synapse || setting.Encryption == lab.EncryptionOff {
 		lab.Notice("matrix-js-sdk in an encrypted room: needs Synapse and encryption, the setting is %s", setting)
-		t.SkipNow()
+		t.SkipNow() // the notice has said so loudly
 	}
 	dir, err := jsclient.Ensure(t.Context())
 	if err != nil {
 		lab.Notice("matrix-js-sdk as the user's client: %v", err)
-		t.SkipNow()
+		t.SkipNow() // the notice has said so loudly
 	}
 	shared := &lazyStack{t: t, setting: setting}
 	e := &element{stage: newStage(t, shared.get(t), whatsapp{}, "jssdk")}

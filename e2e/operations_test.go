@@ -229,7 +229,7 @@ func TestDatabaseRestart(t *testing.T) {
 	setting.Database = "postgres"
 	if _, err := lab.EnsurePostgres(t.Context(), say); err != nil {
 		lab.Notice("a restart of the database: %v", err)
-		t.SkipNow()
+		t.SkipNow() // the notice has said so loudly
 	}
 	o := operate(t, setting)
 	// That the database is away is worth an error each time it is noticed.
