@@ -36,7 +36,7 @@ test-unit: prerequisites ## run the tests that need no other process, with the r
 
 test-e2e: prerequisites ## run the tests against real homeservers and the simulator
 	@go build ./... # on all cores; the tests then run a package at a time, since they measure time
-	go test -count=1 -p 1 -timeout 25m -v ./e2e/... # -v, or what a passing test could not show stays unsaid
+	go test -count=1 -p 1 -parallel 3 -timeout 40m -v ./e2e/... # -v, or what a passing test could not show stays unsaid
 
 bench: prerequisites ## measure memory and time, and write docs/benchmarks.md; BENCH=text,large for a part
 	@go run ./e2e/bench $(if $(BENCH),-run $(BENCH))

@@ -184,6 +184,7 @@ var sides = []side{whatsapp{}, messenger{}, messengerE2EE{}, instagram{}}
 // TestConformance/<network>/<scenario id>. A network's scenarios share a stack, and networks run beside each other, since
 // most of the time is spent on waiting. With CROSSCHAT_RESULTS it writes the outcomes to that file.
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	out, setting := openResults(t), settingFromEnv(t)
 	var first sync.Once
 	started := func(t *testing.T, stack *lab.Stack) { first.Do(func() { out.writeRun(t, stack) }) }
@@ -203,6 +204,7 @@ func TestConformance(t *testing.T) {
 // TestPlainOnPostgres shows that the main paths do not depend on the default setting: without encryption, and with the
 // bridge's data in PostgreSQL.
 func TestPlainOnPostgres(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	setting.Encryption, setting.Database = lab.EncryptionOff, "postgres"
 	if _, err := lab.EnsurePostgres(t.Context(), say); err != nil {

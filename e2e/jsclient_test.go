@@ -26,6 +26,7 @@ type element struct {
 // TestMatrixJSSDK shows a chat through a client that none of us wrote, in rooms that are encrypted. While the user logs in
 // and later sends, their client shuts out devices that their owners have not signed.
 func TestMatrixJSSDK(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	if setting.Homeserver != lab.Synapse || setting.Encryption == lab.EncryptionOff {
 		lab.Notice("matrix-js-sdk in an encrypted room: needs Synapse and encryption, the setting is %s", setting)

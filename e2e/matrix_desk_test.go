@@ -10,6 +10,7 @@ import (
 // TestCommands walks through what the bot's desk does, for a user of two networks, and shows that no command that help
 // lists leaves them without an answer that says what to do.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	s := newStage(t, shared.get(t), whatsapp{}, "commands")
 	bot := s.openBot()

@@ -13,6 +13,7 @@ import (
 // TestChatsAtLogin shows an account with thirty chats: the twenty newest come over at login, another when somebody writes
 // in it, with what was said before, and all of them when the user wants that.
 func TestChatsAtLogin(t *testing.T) {
+	t.Parallel()
 	const all, standard = 30, 20
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	s := newStage(t, shared.get(t), whatsapp{}, "chats")

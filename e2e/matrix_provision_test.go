@@ -167,6 +167,7 @@ func (s *stage) starts(o openAPI, flow string) map[string]any {
 // TestProvisioning logs in on each network through the provisioning API, by each of its flows, uses the accounts and logs
 // out, and holds all answers against the library's description.
 func TestProvisioning(t *testing.T) {
+	t.Parallel()
 	o := readOpenAPI(t)
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	s := newStage(t, shared.get(t), whatsapp{}, "provision")

@@ -60,6 +60,7 @@ var (
 
 // TestSecurityLabel shows the label of rooms on two networks, and the command that tells it.
 func TestSecurityLabel(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	shared := &lazyStack{t: t, setting: setting}
 	toUser := megolmLeg
@@ -96,6 +97,7 @@ func (s *stage) asks(room *lab.Room, command string) string {
 // TestEncryptLater shows a room that was made in the clear and is encrypted by a command: what comes after is, both ways,
 // and the label says so.
 func TestEncryptLater(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	if setting.Encryption == lab.EncryptionOff {
 		t.Skip("this is about encryption")

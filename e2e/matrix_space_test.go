@@ -102,6 +102,7 @@ func (s *stage) alsoOn(other side) *stage {
 // TestSpaces shows where a user of two networks finds their rooms: in a space for Crosschat with one for each network,
 // marked as direct chats, under the contact's name and picture; and that the spaces go with the accounts.
 func TestSpaces(t *testing.T) {
+	t.Parallel()
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	first := newStage(t, shared.get(t), whatsapp{}, "spaces")
 	first.logIn()
@@ -178,6 +179,7 @@ func (s *stage) awaitLooks(room *lab.Room, p *person) {
 
 // TestSpaceOfTwoAccounts shows two accounts of one network in one space, which stays when one of them is logged out.
 func TestSpaceOfTwoAccounts(t *testing.T) {
+	t.Parallel()
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	first := newStage(t, shared.get(t), whatsapp{}, "space.two")
 	first.logIn()

@@ -141,6 +141,7 @@ func (o *operated) mustMeasure(metrics, line string, value float64) {
 // TestOperations shows what an admin relies on: numbers that are right, health that means something, a stop that loses
 // nothing, and a homeserver that may go away.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	o := operate(t, setting)
 	o.annaWrites(3)
@@ -225,6 +226,7 @@ func (o *operated) withoutNetwork() {
 
 // TestDatabaseRestart shows that the bridge lives through a restart of its PostgreSQL while texts go both ways.
 func TestDatabaseRestart(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	setting.Database = "postgres"
 	if _, err := lab.EnsurePostgres(t.Context(), say); err != nil {

@@ -14,6 +14,7 @@ import (
 // TestUserWithoutPermission shows that somebody whom the config does not let use the bridge is told so and gets no
 // login: the bot declines their invitation with the reason.
 func TestUserWithoutPermission(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	domain := string(setting.Homeserver) + ".localhost"
 	stranger := id.NewUserID("stranger", domain)

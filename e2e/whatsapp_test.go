@@ -11,6 +11,7 @@ import (
 
 // TestWhatsApp shows what WhatsApp promises beyond the rows that all networks share: TestWhatsApp/<name>.
 func TestWhatsApp(t *testing.T) {
+	t.Parallel()
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
 	for _, s := range []scenario{
 		{id: "timelock", show: timelock},

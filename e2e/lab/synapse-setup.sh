@@ -19,7 +19,7 @@ printf 'path-exclude=/usr/share/%s/*\n' doc man locale >"$root/etc/dpkg/dpkg.cfg
 printf 'matrix-synapse matrix-synapse/%s\n' \
 	'server-name string lab.localhost' 'report-stats boolean false' | chroot "$root" debconf-set-selections
 chroot "$root" apt-get update
-chroot "$root" apt-get install -y --no-install-recommends matrix-synapse python3-psycopg2
+chroot "$root" apt-get install -y --no-install-recommends matrix-synapse python3-psycopg2 libeatmydata1
 chroot "$root" apt-get clean
 rm -rf "$root"/var/lib/apt/lists/*
-touch "$root/.lab-ready"
+touch "$root/.lab-ready-2"
