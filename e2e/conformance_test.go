@@ -78,7 +78,7 @@ func builtScenarios() []scenario {
 		{id: "album.in", networks: whatsapp, show: albumIn},
 		{id: "viewonce.in", networks: whatsapp, show: viewOnceIn},
 		{id: "media.large", networks: secret, show: mediaLarge},
-		{id: "media.toolarge", networks: files, show: mediaTooLarge},
+		{id: "media.toolarge", networks: all, show: mediaTooLarge},
 		{id: "media.expired", networks: whatsapp, show: mediaExpired},
 		{id: "media.corrupt", networks: whatsapp, show: mediaCorrupt},
 		{id: "read.in", networks: all, show: readIn},

@@ -118,8 +118,19 @@ func (instagram) lostAnswers(p control.Person) []control.Fault {
 // sendsHuge: how large a file is shows on Instagram only when it is asked for.
 func (instagram) sendsHuge(s *stage, p *person) string {
 	s.Helper()
-	p.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", MIMEType: "image/jpeg", FileName: "huge.jpg", Noise: 129 << 20}})
-	return "huge.enc"
+	p.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", MIMEType: "image/jpeg", FileName: "huge.jpg", Noise: 160 << 20}})
+	return ""
+}
+
+// served implements measuring.
+func (instagram) served(entry control.LogEntry) (bytes int64, ok bool) {
+	n, err := fmt.Sscanf(entry.Data, "media/GET 200 %d bytes", &bytes)
+	return bytes, entry.Direction == "out" && n == 1 && err == nil
+}
+
+// unmeasured implements measuring.
+func (instagram) unmeasured() control.Fault {
+	return control.Fault{Kind: "media_unsized", Stanza: "media", Times: -1}
 }
 
 // pictures implements picturingSide.

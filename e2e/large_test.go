@@ -55,9 +55,9 @@ func (s *stage) watchMemory() func(way string) {
 		s.Helper()
 		after, err := lab.ReadMemory(pid)
 		s.must(err)
-		s.Logf("100 MB %s: the bridge's memory grew from %d to at most %d MiB", way, before.Now>>20, after.Peak>>20)
+		s.Logf("a large file %s: the bridge's memory grew from %d to at most %d MiB", way, before.Now>>20, after.Peak>>20)
 		if grown := after.Peak - before.Now; grown >= mostGrowth {
-			s.Errorf("100 MB %s: memory grew by %d MiB, want less than %d", way, grown>>20, mostGrowth>>20)
+			s.Errorf("a large file %s: memory grew by %d MiB, want less than %d", way, grown>>20, mostGrowth>>20)
 		}
 	}
 }

@@ -40,8 +40,8 @@ type side interface {
 	refusals(control.Person) []refusal
 	// lostAnswers are faults each of which takes the answer to a message of the person away.
 	lostAnswers(control.Person) []control.Fault
-	// sendsHuge has somebody send the user a file that is said to be larger than any homeserver allows, and returns a word
-	// that is in its address only.
+	// sendsHuge has somebody send the user a file that is larger than any homeserver allows. If the message says so, it
+	// returns a word that is in the file's address only.
 	sendsHuge(*stage, *person) (word string)
 	// hang are faults by which the network stands still for a person's account without going away.
 	hang() []control.Fault

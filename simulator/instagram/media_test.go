@@ -309,6 +309,10 @@ func TestMediaFaults(t *testing.T) {
 	if got := b.fetch(link); strings.Trim(string(got.body), "x") == "" || len(got.body) != 1000 {
 		t.Error("the file is whole")
 	}
+	r.fault(control.Fault{Kind: "media_unsized"})
+	if got := b.fetch(link); len(got.body) != 1000 || got.ContentLength != -1 {
+		t.Errorf("the file has %d bytes, announced as %d", len(got.body), got.ContentLength)
+	}
 	r.fault(control.Fault{Kind: "media_truncate"})
 	req := b.request(http.MethodGet, link, nil)
 	req.Header.Del("Cookie")

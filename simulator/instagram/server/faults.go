@@ -41,6 +41,7 @@ var faultKinds = map[string]string{
 	"upload_refused":   "an upload is refused with Args code, or with the redirect Args to",
 	"upload_no_id":     "an upload is answered without an id, so that only the mobile way is left",
 	"media_truncate":   "a file breaks off after half of it",
+	"media_unsized":    "a file comes as a whole without a word about its length",
 	"media_corrupt":    "one bit of a file is flipped",
 
 	// Sync sockets as a whole: at once if there is one (the newest first), else when the next one has subscribed.

@@ -106,6 +106,9 @@ func (s *Server) handler() http.Handler {
 			x.what += "/" + r.Method
 		}
 		defer func() {
+			if e.what == "media" {
+				x.said = fmt.Sprintf("%d bytes", x.sent)
+			}
 			s.record(ses, "out", fmt.Sprintf("%s %d %s", x.what, x.status, x.said))
 		}()
 		if e.what == "graphql" {
@@ -137,6 +140,14 @@ type exchange struct {
 	what   string
 	status int
 	said   string
+	sent   int64 // bytes of the body, taken by the client or on their way there
+}
+
+// Write implements http.ResponseWriter.
+func (x *exchange) Write(b []byte) (int, error) {
+	n, err := x.ResponseWriter.Write(b)
+	x.sent += int64(n)
+	return n, err
 }
 
 // WriteHeader implements http.ResponseWriter.
