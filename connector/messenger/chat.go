@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/history"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/metaweb/media"
@@ -31,8 +32,8 @@ const (
 
 // GetChatInfo implements bridgev2.NetworkAPI, from what the sync told.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
-	if chat, number, ok := parseHistory(portal.ID); ok {
-		return c.historyInfo(ctx, chat, number), nil
+	if chat, number, ok := history.Parse(portal.ID); ok {
+		return c.historyInfo(ctx, chat, number)
 	}
 	key, err := parseID(portal.ID)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/command"
+	"crosschat/connector/history"
 	"crosschat/connector/messenger/wire/task"
 )
 
@@ -25,7 +26,7 @@ func clientOf(ce *commands.Event) (*Client, bool) { return command.Client[*Clien
 // their account, so there is one for muting.
 func chatCommands() []commands.CommandHandler {
 	return []commands.CommandHandler{
-		names.CommandResume(resumeLogin), commandMedia(), commandHistory(),
+		names.CommandResume(resumeLogin), commandMedia(), history.Command[*Client](called, mostPast),
 		command.Contacts[*Client](called, "the people whom Messenger lists as your contacts"),
 		command.Setting(called, "disappear", "<24h|7d|90d|off>", "Let the messages of this encrypted Messenger chat disappear after a while", disappearCommand),
 		commandReceipts(),

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 )
 
 func TestProfileName(t *testing.T) {
@@ -35,22 +34,6 @@ func TestStrangeIdentifiers(t *testing.T) {
 	for identifier, want := range map[string]int64{"anna.example": 7, "messenger-9": 9, "100000000000001": 100000000000001} {
 		if got, err := c.personOf(t.Context(), identifier); err != nil || got != want {
 			t.Errorf("%q is person %d (%v), want %d", identifier, got, err, want)
-		}
-	}
-}
-
-func TestHistoryIDs(t *testing.T) {
-	c := testClient(t)
-	key := c.historyKey(42, 3)
-	if key.ID != "messenger-history-3-42" || key.Receiver != "messenger-1" {
-		t.Errorf("the room's key is %+v", key)
-	}
-	if chat, number, ok := parseHistory(key.ID); !ok || chat != 42 || number != 3 {
-		t.Errorf("it is read as chat %d, number %d (%t)", chat, number, ok)
-	}
-	for _, id := range []networkid.PortalID{"messenger-42", "messenger-history-0-42", "messenger-history-x-42", "messenger-history-1-", "whatsapp-history-1-42"} {
-		if _, _, ok := parseHistory(id); ok {
-			t.Errorf("%q is taken for a room of history", id)
 		}
 	}
 }

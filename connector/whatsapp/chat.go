@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/history"
 )
 
 // lookupTimeout bounds a question to the server that a user waits for.
@@ -27,8 +28,8 @@ func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bri
 	if c.wa == nil {
 		return nil, bridgev2.ErrNotLoggedIn
 	}
-	if chat, part, ok := parseHistory(portal.ID); ok {
-		return c.historyInfo(ctx, chat, part), nil
+	if chat, number, ok := history.Parse(portal.ID); ok {
+		return c.historyInfo(ctx, chat, number)
 	}
 	chat, err := parseChat(portal.ID)
 	switch {

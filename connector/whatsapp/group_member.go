@@ -13,7 +13,6 @@ import (
 // Power levels in a group's room. What is not bridged to WhatsApp (everything but name, topic, picture and members) nobody
 // may change in Matrix.
 const (
-	levelReader  = -1
 	levelMember  = 0
 	levelAdmin   = 50
 	levelCreator = 75

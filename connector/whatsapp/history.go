@@ -14,6 +14,7 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/history"
 	"crosschat/connector/meow"
 	crosschatdb "crosschat/database"
 )
@@ -237,7 +238,7 @@ func (c *Client) standsInRoom(ctx context.Context, p past) (bool, error) {
 	messages := c.network.bridge.DB.Message
 	row, err := messages.GetFirstPartByID(ctx, c.portalKey(p.chat).Receiver, p.id)
 	if err == nil && row == nil {
-		row, err = messages.GetFirstPartByID(ctx, c.login.ID, historyID(p.id))
+		row, err = messages.GetFirstPartByID(ctx, c.login.ID, history.MessageID(p.id))
 	}
 	if err != nil {
 		return false, fmt.Errorf("look for message %q: %w", p.id, err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/history"
 	"crosschat/connector/meow"
-	"crosschat/connector/remoteid"
 )
 
 const (
@@ -143,19 +142,10 @@ func (c *Client) oldestKnown(ctx context.Context, chat types.JID) (*types.Messag
 		if first == nil {
 			continue
 		}
-		if parsed, err := parseMessageID(withoutHistory(first.ID)); err == nil {
+		if parsed, err := parseMessageID(history.InChat(first.ID)); err == nil {
 			consider(parsed, first.Timestamp)
 		}
 	}
-}
-
-// withoutHistory undoes historyID.
-func withoutHistory(id networkid.MessageID) networkid.MessageID {
-	raw, ok := remoteid.Of(remoteid.WhatsApp, id)
-	if !ok {
-		return id
-	}
-	return remoteid.Make[networkid.MessageID](remoteid.WhatsApp, strings.TrimPrefix(raw, historyMark))
 }
 
 // commandHistory fetches older messages.

@@ -3,10 +3,8 @@ package whatsapp
 import (
 	"context"
 	"fmt"
-	"html"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.mau.fi/whatsmeow/proto/waWeb"
 	"go.mau.fi/whatsmeow/types"
 	"google.golang.org/protobuf/proto"
@@ -15,9 +13,9 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
-	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/history"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
@@ -270,7 +268,7 @@ func (c *Client) fillHistory(ctx context.Context, chat types.JID) (count int, ro
 				ok = !stands
 			}
 			if ok && key.ID == "" {
-				if key, err = c.openHistory(ctx, chat, row.SentAt); err != nil {
+				if key, err = c.rooms().Open(ctx, c.portalKey(chat).ID, time.Unix(row.SentAt, 0)); err != nil {
 					return count, room, err
 				}
 			}
@@ -279,7 +277,7 @@ func (c *Client) fillHistory(ctx context.Context, chat types.JID) (count int, ro
 					return count, room, err
 				}
 				if count++; room == "" {
-					room = c.linkHistory(ctx, chat, key)
+					room = c.rooms().Link(ctx, c.portalKey(chat), key)
 				}
 			}
 			if err := c.kept().Forget(ctx, login, row.MessageID); err != nil {
@@ -289,82 +287,22 @@ func (c *Client) fillHistory(ctx context.Context, chat types.JID) (count int, ro
 	}
 }
 
-// openHistory chooses the room for messages of a chat's past, of which the first was sent at a time: the last room of
-// history, or one more if that has newer messages already.
-func (c *Client) openHistory(ctx context.Context, chat types.JID, sentAt int64) (networkid.PortalKey, error) {
-	for number := 1; ; number++ {
-		key := c.historyKey(chat, number)
-		last, err := c.lastInRoom(ctx, key)
-		if err != nil {
-			return key, err
-		}
-		if last == nil || last.Timestamp.Unix() <= sentAt {
-			return key, nil
-		}
-	}
-}
-
-// deliverPast puts a message and its reactions into a room of history. The user's own messages come from their ghost
-// there: they themselves can't write in it.
+// deliverPast puts a message and its reactions into a room of history.
 func (c *Client) deliverPast(ctx context.Context, key networkid.PortalKey, p past) error {
-	name := historyID(p.id)
-	meta := simplevent.EventMeta{
-		LogContext:   func(with zerolog.Context) zerolog.Context { return with.Str("message_id", string(name)) },
-		PortalKey:    key,
-		Sender:       c.sender(p.author, false),
-		CreatePortal: true,
-		Timestamp:    p.evt.Info.Timestamp,
+	m := history.Message{ID: p.id, Sender: c.sender(p.author, false).Sender, Time: p.evt.Info.Timestamp}
+	target := c.replyTarget(ctx, p.evt, contextIn(p.evt.Message))
+	if target != nil {
+		m.ReplyTo = target.MessageID
 	}
-	err := ledger.DeliverMessage(ctx, c.login, meta, ledger.Message{
-		ID: name,
-		Convert: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
-			// What a message answers is known in the chat by another id than here.
-			target := c.replyTarget(ctx, p.evt, contextIn(p.evt.Message))
-			here := target != nil && c.row(ctx, portal, historyID(target.MessageID)) != nil
-			if here {
-				c.coming.Store(target.MessageID, true)
-				defer c.coming.Delete(target.MessageID)
-			}
-			converted, err := c.toMatrix(ctx, portal, intent, p.evt)
-			if err == nil && here && converted.ReplyTo != nil {
-				converted.ReplyTo.MessageID = historyID(target.MessageID)
-			}
-			return converted, err
-		},
-	})
-	if err != nil {
-		return err
+	m.Convert = func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, answered bool) (*bridgev2.ConvertedMessage, error) {
+		if answered {
+			c.coming.Store(target.MessageID, true)
+			defer c.coming.Delete(target.MessageID)
+		}
+		return c.toMatrix(ctx, portal, intent, p.evt)
 	}
 	for _, r := range c.pastReactions(p) {
-		meta.Type, meta.Sender, meta.Timestamp = bridgev2.RemoteEventReaction, c.sender(r.who, false), r.at
-		err := ledger.Deliver(ctx, c.login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-			return &simplevent.Reaction{EventMeta: meta, TargetMessage: name, Emoji: r.emoji}
-		})
-		if err != nil {
-			return err
-		}
+		m.Reactions = append(m.Reactions, history.Reaction{Sender: c.sender(r.who, false).Sender, Emoji: r.emoji, Time: r.at})
 	}
-	return nil
-}
-
-// linkHistory tells in the chat where its history is, and returns that room.
-func (c *Client) linkHistory(ctx context.Context, chat types.JID, key networkid.PortalKey) id.RoomID {
-	history, err := c.network.bridge.GetExistingPortalByKey(ctx, key)
-	if err != nil || history == nil || history.MXID == "" {
-		return ""
-	}
-	portal, err := c.network.bridge.GetExistingPortalByKey(ctx, c.portalKey(chat))
-	if err != nil || portal == nil || portal.MXID == "" {
-		return history.MXID
-	}
-	link := history.MXID.URI(c.network.bridge.Matrix.ServerName()).MatrixToURL()
-	content := &event.Content{Parsed: &event.MessageEventContent{
-		MsgType: event.MsgNotice, Body: "Older messages of this chat: " + link,
-		Format: event.FormatHTML, FormattedBody: fmt.Sprintf(`<a href="%s">Older messages of this chat</a>`, html.EscapeString(link)),
-		Mentions: &event.Mentions{},
-	}}
-	if _, err = c.network.bridge.Bot.SendMessage(ctx, portal.MXID, event.EventMessage, content, nil); err != nil {
-		c.log.Warn().Err(err).Msg("Could not link a chat to its history")
-	}
-	return history.MXID
+	return c.rooms().Put(ctx, key, m)
 }

@@ -2,80 +2,35 @@ package whatsapp
 
 import (
 	"context"
-	"strconv"
-	"strings"
 
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/convert"
-	"crosschat/connector/remoteid"
+	"crosschat/connector/history"
 )
 
-// A homeserver can't insert messages before others, so what is older than a chat's room goes into rooms of history, which
-// the user can only read. Their ids, stored for ever:
-//
-//	portal    whatsapp-history-<number>-<chat>; numbers count from 1, each room is older than the one before it
-//	message   whatsapp-history-<the message's id without "whatsapp-">
-//
-// The ids differ from those of the chat so that later events about a message are never tried in the wrong room.
-const historyMark = "history-"
+// rooms are the login's rooms of history.
+func (c *Client) rooms() history.Rooms { return history.Rooms{Login: c.login, Name: "WhatsApp"} }
 
-// historyKey is the portal of a room of a chat's history. It is the user's own, also that of a group.
+// historyKey is the portal of a room of a chat's history.
 func (c *Client) historyKey(chat types.JID, number int) networkid.PortalKey {
-	raw, _ := remoteid.Of(remoteid.WhatsApp, c.portalKey(chat).ID)
-	return networkid.PortalKey{
-		ID:       remoteid.Make[networkid.PortalID](remoteid.WhatsApp, historyMark+strconv.Itoa(number)+"-"+raw),
-		Receiver: c.login.ID,
-	}
+	return c.rooms().Key(c.portalKey(chat).ID, number)
 }
 
-// parseHistory undoes historyKey; it is false for the id of any other portal.
-func parseHistory(id networkid.PortalID) (chat types.JID, number int, ok bool) {
-	raw, ok := remoteid.Of(remoteid.WhatsApp, id)
-	if !ok {
-		return types.EmptyJID, 0, false
+// historyInfo is a room of history, as long as its chat can be one.
+func (c *Client) historyInfo(ctx context.Context, portal networkid.PortalID, number int) (*bridgev2.ChatInfo, error) {
+	chat, err := parseChat(portal)
+	if err != nil {
+		return nil, err
 	}
-	raw, ok = strings.CutPrefix(raw, historyMark)
-	if !ok {
-		return types.EmptyJID, 0, false
-	}
-	digits, raw, _ := strings.Cut(raw, "-")
-	number, err := strconv.Atoi(digits)
-	if err != nil || number < 1 {
-		return types.EmptyJID, 0, false
-	}
-	chat, ok = parseRawChat(raw)
-	return chat, number, ok
-}
-
-// historyID is the id that a message of a chat has in the chat's history.
-func historyID(id networkid.MessageID) networkid.MessageID {
-	raw, _ := remoteid.Of(remoteid.WhatsApp, id)
-	return remoteid.Make[networkid.MessageID](remoteid.WhatsApp, historyMark+raw)
-}
-
-func (c *Client) historyInfo(ctx context.Context, chat types.JID, number int) *bridgev2.ChatInfo {
-	chatName := c.chatName(ctx, chat)
-	name := "History: " + chatName
-	if number > 1 {
-		name += " (" + strconv.Itoa(number) + ")"
-	}
-	topic := "Older WhatsApp messages of the chat " + chatName + ". Nothing written here goes there."
-	kind := database.RoomTypeDefault
-	members := bridgev2.ChatMemberMap{}.Set(bridgev2.ChatMember{EventSender: c.as(c.self)})
+	var people []networkid.UserID
 	if chat.Server != types.GroupServer && chat != c.self {
-		members.Set(bridgev2.ChatMember{EventSender: c.sender(chat, false)})
+		people = append(people, c.sender(chat, false).Sender)
 	}
-	return &bridgev2.ChatInfo{
-		Name:    &name,
-		Topic:   &topic,
-		Type:    &kind,
-		Members: &bridgev2.ChatMemberList{MemberMap: members, PowerLevels: c.readOnly()},
-	}
+	return c.rooms().Info(c.chatName(ctx, chat), number, people...), nil
 }
 
 // chatName is what the user calls a chat.

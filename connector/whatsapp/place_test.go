@@ -6,6 +6,8 @@ import (
 	"go.mau.fi/whatsmeow/types"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"crosschat/connector/history"
 )
 
 func TestChatIDs(t *testing.T) {
@@ -37,19 +39,19 @@ func TestChatIDs(t *testing.T) {
 		if want := (messageKey{Chat: chat, Sender: annaLID, ID: "3EB0"}); err != nil || parsed != want {
 			t.Errorf("parseMessageID(%q) = %v, %v, want %v", id, parsed, err, want)
 		}
-		history := c.historyKey(chat, 2)
-		back, number, ok := parseHistory(history.ID)
-		if !ok || back != chat || number != 2 || history.Receiver != c.login.ID {
-			t.Errorf("parseHistory(%q) = %q, %d, %t, want %q, 2", history, back, number, ok, chat)
+		past := c.historyKey(chat, 2)
+		portal, number, ok := history.Parse(past.ID)
+		if !ok || portal != key.ID || number != 2 || past.Receiver != c.login.ID {
+			t.Errorf("history.Parse(%q) = %q, %d, %t, want %q, 2", past, portal, number, ok, key.ID)
 		}
-		if _, err := parseChat(history.ID); err == nil {
-			t.Errorf("parseChat(%q) takes history for a chat", history.ID)
+		if _, err := parseChat(past.ID); err == nil {
+			t.Errorf("parseChat(%q) takes history for a chat", past.ID)
 		}
-		if _, err := parseMessageID(historyID(id)); err == nil {
-			t.Errorf("parseMessageID(%q) takes a message of history for one of a chat", historyID(id))
+		if _, err := parseMessageID(history.MessageID(id)); err == nil {
+			t.Errorf("parseMessageID(%q) takes a message of history for one of a chat", history.MessageID(id))
 		}
-		if got := withoutHistory(historyID(id)); got != id {
-			t.Errorf("withoutHistory(historyID(%q)) = %q", id, got)
+		if got := history.InChat(history.MessageID(id)); got != id {
+			t.Errorf("InChat(MessageID(%q)) = %q", id, got)
 		}
 	}
 }
@@ -61,14 +63,6 @@ func TestChatIDsRefused(t *testing.T) {
 	} {
 		if got, err := parseChat(id); err == nil {
 			t.Errorf("parseChat(%q) = %q, want an error", id, got)
-		}
-	}
-	for _, id := range []networkid.PortalID{
-		"whatsapp-lid-2", "whatsapp-history-", "whatsapp-history-0-lid-2", "whatsapp-history-x-lid-2", "whatsapp-history-1",
-		"whatsapp-history-1-x", "whatsapp-history--1-lid-2",
-	} {
-		if chat, number, ok := parseHistory(id); ok {
-			t.Errorf("parseHistory(%q) = %q, %d, want none", id, chat, number)
 		}
 	}
 	for _, source := range []types.MessageSource{

@@ -7,9 +7,10 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
-	"maunium.net/go/mautrix/event"
 
 	crosschatdb "crosschat/database"
+
+	"crosschat/connector/history"
 )
 
 // Status updates are messages to the address status@broadcast. They show in one room of the user's own, which they can
@@ -29,7 +30,7 @@ func (c *Client) statusInfo() *bridgev2.ChatInfo {
 		Type:  &kind,
 		Members: &bridgev2.ChatMemberList{
 			MemberMap:   bridgev2.ChatMemberMap{}.Set(bridgev2.ChatMember{EventSender: c.as(c.self)}),
-			PowerLevels: c.readOnly(),
+			PowerLevels: history.ReadOnly(c.login.UserMXID),
 		},
 	}
 }
@@ -43,21 +44,6 @@ func isReadOnly(id networkid.PortalID) bool {
 
 func errReadOnly() error {
 	return refuse("this room can only be read: nothing written here goes to WhatsApp")
-}
-
-// readOnly are the levels of a room in which the user can only read: below those of the ghosts, who need none.
-func (c *Client) readOnly() *bridgev2.PowerLevelOverrides {
-	speak, nobody := levelMember, levelNobody
-	return &bridgev2.PowerLevelOverrides{
-		EventsDefault: &speak,
-		StateDefault:  &nobody,
-		Invite:        &nobody,
-		Kick:          &nobody,
-		Ban:           &nobody,
-		Custom: func(levels *event.PowerLevelsEventContent) bool {
-			return levels.EnsureUserLevel(c.login.UserMXID, levelReader)
-		},
-	}
 }
 
 // commandStatus switches status updates on and off.
