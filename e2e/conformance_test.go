@@ -91,7 +91,7 @@ func builtScenarios() []scenario {
 		{id: "unsupported", networks: whatsapp, show: unsupported},
 		{id: "undecryptable", networks: secret, show: undecryptable},
 		{id: "backfill.first", networks: plain, show: backfillFirst},
-		{id: "backfill.more", networks: older, show: backfillMore},
+		{id: "backfill.more", networks: plain, show: backfillMore},
 		{id: "catchup", networks: all, show: catchup},
 		{id: "reconnect", networks: all, show: reconnect},
 		{id: "send.fail", networks: all, show: sendFail},

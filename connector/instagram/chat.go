@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/history"
 	"crosschat/connector/instagram/wire"
 	"crosschat/connector/metaweb/media"
 )
@@ -30,6 +31,9 @@ const (
 
 // GetChatInfo implements bridgev2.NetworkAPI, from what is known.
 func (c *Client) GetChatInfo(ctx context.Context, portal *bridgev2.Portal) (*bridgev2.ChatInfo, error) {
+	if chat, number, ok := history.Parse(portal.ID); ok {
+		return c.historyInfo(ctx, chat, number)
+	}
 	peer, group, err := parsePortal(portal.ID)
 	if err != nil {
 		return nil, err

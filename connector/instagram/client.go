@@ -3,6 +3,7 @@ package instagram
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,8 +53,10 @@ type Client struct {
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
 	work   uplink.Work
-	online uplink.Gate // open while there is a connection
-	watch  *metalogin.Watch
+	// filling is held by who puts messages into a room of history.
+	filling sync.Mutex
+	online  uplink.Gate // open while there is a connection
+	watch   *metalogin.Watch
 }
 
 // newClient makes the client of a login; s may be nil.

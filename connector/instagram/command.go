@@ -7,6 +7,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 
 	"crosschat/connector/command"
+	"crosschat/connector/history"
 	"crosschat/connector/instagram/wire"
 )
 
@@ -18,6 +19,7 @@ var called = command.Network{Prefix: "instagram", Name: "Instagram"}
 func chatCommands() []commands.CommandHandler {
 	return []commands.CommandHandler{
 		names.CommandResume(resumeLogin),
+		history.Command[*Client](called, mostPast),
 		command.Contacts[*Client](called, "the people of your chats on Instagram"),
 		command.Setting(called, "mute", "<hours|on|off>", "Mute this chat on Instagram, too, for some hours or until you say off", muteCommand),
 		command.Setting(called, "pin", "<on|off>", "Pin this chat on Instagram, too", pinCommand),

@@ -18,6 +18,8 @@ import (
 //	portal of a group                      instagram-group-<short id of the thread>
 //	message                                instagram-<mid.$…>, the network's own
 //
+// Rooms of history and what is in them: package history.
+//
 // Accounts have a second id in messaging, which never becomes part of ours: account numbers are what everything else on
 // Instagram knows people by.
 

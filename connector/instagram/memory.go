@@ -48,6 +48,11 @@ type thread struct {
 	Unread  bool               `json:"unread,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
+	// PastFrom is the message, and its time in Unix milliseconds, before which nothing of the chat is in its rooms of history.
+	PastFrom     wire.MessageID `json:"past_from,omitempty"`
+	PastFromTime int64          `json:"past_from_time,omitempty"`
+	// PastAll says that there is nothing before it.
+	PastAll bool `json:"past_all,omitempty"`
 }
 
 // pending says whether the chat is a message request.
@@ -277,7 +282,7 @@ func samePerson(a, b person) bool {
 func sameThread(a, b thread) bool {
 	return a.Key == b.Key && a.Long == b.Long && a.Group == b.Group && a.Peer == b.Peer && a.Title == b.Title &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.Folder == b.Folder && a.Muted == b.Muted && a.Pinned == b.Pinned &&
-		a.Unread == b.Unread && a.ReadOnly == b.ReadOnly && maps.Equal(a.Members, b.Members)
+		a.Unread == b.Unread && a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.PastAll == b.PastAll && maps.Equal(a.Members, b.Members)
 }
 
 func encodeRows[K ~int64, T any](values map[K]T) ([]crosschatdb.MetaRow, error) {

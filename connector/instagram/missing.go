@@ -66,6 +66,16 @@ func allFiles(content wire.Content) []file {
 	return nil
 }
 
+// giveUpFiles is for rooms in which nobody can react: placeholders are just notices there.
+func giveUpFiles(converted *bridgev2.ConvertedMessage) {
+	for _, part := range converted.Parts {
+		if meta := partMeta(part); meta.Missing > 0 {
+			meta.Missing = 0
+			part.Content.Body = strings.TrimSuffix(part.Content.Body, " "+askHint)
+		}
+	}
+}
+
 // errStillMissing is a file that Instagram does not have any more.
 var errStillMissing = errors.New("it is not on Instagram's servers any more")
 
