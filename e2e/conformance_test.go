@@ -211,9 +211,23 @@ func TestPlainOnPostgres(t *testing.T) {
 		lab.Notice("the bridge on PostgreSQL: %v. SQLite takes its place.", err)
 		setting.Database = "sqlite"
 	}
-	shared := &lazyStack{t: t, setting: setting}
-	ids := []string{"login.relog", "logout.local", "text.in", "text.out", "text.self", "image.in", "image.out",
-		"undecryptable", "backfill.first", "send.offline"}
+	showSome(t, &lazyStack{t: t, setting: setting}, "login.relog", "logout.local", "text.in", "text.out", "text.self", "image.in",
+		"image.out", "undecryptable", "backfill.first", "send.offline")
+}
+
+// TestKeysBySync shows that the main paths work where the homeserver hands no keys to the bridge, which then asks for them
+// with /sync.
+func TestKeysBySync(t *testing.T) {
+	setting := settingFromEnv(t)
+	if setting.Encryption == lab.EncryptionSync {
+		t.Skip("every scenario runs so in this setting")
+	}
+	setting.Encryption = lab.EncryptionSync
+	showSome(t, &lazyStack{t: t, setting: setting}, "login.relog", "text.in", "text.out", "text.self", "image.out", "send.offline")
+}
+
+// showSome shows some of WhatsApp's scenarios.
+func showSome(t *testing.T, shared *lazyStack, ids ...string) {
 	for _, s := range builtScenarios() {
 		if slices.Contains(ids, s.id) && slices.Contains(s.networks, whatsapp{}.network()) {
 			t.Run(s.id, func(t *testing.T) { showScenario(t, shared, whatsapp{}, s, nil) })
