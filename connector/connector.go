@@ -19,6 +19,7 @@ import (
 	"crosschat/connector/desk"
 	"crosschat/connector/instagram"
 	"crosschat/connector/intake"
+	"crosschat/connector/keys"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger"
 	"crosschat/connector/remoteid"
@@ -35,6 +36,7 @@ type Connector struct {
 	db       *crosschatdb.Database
 	ledger   *ledger.Ledger
 	rooms    *rooms.Rooms
+	keys     *keys.Keys
 	desk     *desk.Desk
 	bridge   *bridgev2.Bridge
 	opening  opening
@@ -96,6 +98,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
 	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)
 	c.rooms = rooms.Attach(bridge, library, settings, c.nameOf)
+	c.keys = keys.Attach(bridge, library, settings)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
 	c.desk = desk.Attach(bridge, c.nameOf)
 	chats := intake.Attach(bridge, settings, &c.config.ChatsAtLogin)
@@ -127,6 +130,7 @@ func (c *Connector) Start(ctx context.Context) error {
 	if err := c.ledger.Start(ctx); err != nil {
 		return err
 	}
+	c.keys.Start()
 	c.opening.done.Store(true)
 	return nil
 }
@@ -134,6 +138,7 @@ func (c *Connector) Start(ctx context.Context) error {
 // Stop implements bridgev2.StoppableNetwork.
 func (c *Connector) Stop() {
 	c.ledger.Stop()
+	c.keys.Stop()
 	c.rooms.Stop()
 	each(c, bridgev2.StoppableNetwork.Stop)
 }

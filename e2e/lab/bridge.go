@@ -160,6 +160,14 @@ func (b *Bridge) Start(ctx context.Context) error {
 	return nil
 }
 
+// Run runs another command of the program on the bridge's data folder, as an admin does, and returns what it says.
+func (b *Bridge) Run(ctx context.Context, args ...string) (output string, err error) {
+	cmd := exec.CommandContext(ctx, b.opts.Binary, append(args, "-c", filepath.Join(b.Dir, "config.yaml"))...)
+	cmd.Dir = b.Dir
+	said, err := cmd.CombinedOutput()
+	return string(said), err
+}
+
 // Stop asks the bridge to end and waits for it.
 func (b *Bridge) Stop() error {
 	if b == nil {

@@ -34,7 +34,9 @@ type User struct {
 	changed chan struct{} // closed and replaced at each change
 	rooms   map[id.RoomID]*roomLog
 	account []*event.Event
-	failure error // why the sync loop ended, or a join failed
+	// withheld is what others said of keys that they do not give.
+	withheld []event.RoomKeyWithheldEventContent
+	failure  error // why the sync loop ended, or a join failed
 }
 
 // Login logs a registered user in and returns after their first sync. The client's keys are kept in dir.
@@ -81,6 +83,7 @@ func Login(ctx context.Context, homeserver, localpart, password, dir string) (*U
 		return true
 	})
 	syncer.OnEvent(u.onEvent)
+	syncer.OnEventType(event.ToDeviceRoomKeyWithheld, u.onWithheld)
 	return u, u.startSync(ctx, first)
 }
 
