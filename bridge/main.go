@@ -44,6 +44,8 @@ func main() {
 		os.Exit(program.Init(args))
 	case "doctor":
 		os.Exit(program.Doctor(args))
+	case "new-keys":
+		os.Exit(program.NewKeys(args))
 	case "debug":
 		os.Exit(program.Debug(args, os.Stdin))
 	case "version":

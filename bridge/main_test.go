@@ -150,12 +150,15 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"run", "-h"}, 0, []string{"--generate-registration", "Examples:"}, nil},
 		{[]string{"help", "docter"}, 2, nil, []string{`unknown command "docter"; did you mean "doctor"?`}},
 		{[]string{"start"}, 2, nil, []string{`unknown command "start"`, "see: crosschat help"}},
-		{[]string{"whatever"}, 2, nil, []string{`unknown command "whatever"; there are run, init, doctor, debug, version, help`}},
+		{[]string{"whatever"}, 2, nil, []string{`unknown command "whatever"; there are run, init, doctor, new-keys, debug, version, help`}},
 		{[]string{"--colour"}, 2, nil, []string{"unknown flag: colour", "crosschat help run"}},
 		{[]string{"run", "config.yaml"}, 2, nil, []string{`unexpected argument "config.yaml"`}},
 		{[]string{"run", ""}, 2, nil, []string{"an argument is empty"}},
 		{[]string{"run"}, 1, nil, []string{"there is no file config.yaml; name it with -c, or write one with `crosschat init`"}},
 		{[]string{"-g"}, 1, nil, []string{"there is no file config.yaml"}},
+		{[]string{"help", "new-keys"}, 0, []string{"encryption.pickle_key"}, nil},
+		{[]string{"new-keys"}, 1, nil, []string{"there is no file config.yaml"}},
+		{[]string{"new-keys", "now"}, 2, nil, []string{`unexpected argument "now"`}},
 		{[]string{"init"}, 2, nil, []string{"missing --homeserver, --domain, --admin"}},
 	} {
 		t.Run(strings.Join(test.args, " "), func(t *testing.T) {

@@ -3,8 +3,10 @@ package e2e_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,8 +47,9 @@ func (s *stage) changeDatabase(change func(*sql.DB) error) {
 	s.must(change(db))
 }
 
-// botDevice waits until the bridge's bot has one device, which it has signed, and returns it.
-func (s *stage) botDevice() (only id.DeviceID) {
+// botDevice waits until the bridge's bot has one device, which it has signed and which is not the one whose keys are lost, and
+// returns it.
+func (s *stage) botDevice(lost id.DeviceID) (only id.DeviceID) {
 	s.Helper()
 	s.await("the bot to have one device, signed by it", func(ctx context.Context) error {
 		signed, err := s.user.DevicesOf(ctx, s.stack.Bridge.Bot)
@@ -54,8 +57,8 @@ func (s *stage) botDevice() (only id.DeviceID) {
 			return err
 		}
 		names := slices.Collect(maps.Keys(signed))
-		if len(names) != 1 || !signed[names[0]] {
-			return fmt.Errorf("its devices are %v (true: signed)", signed)
+		if len(names) != 1 || !signed[names[0]] || names[0] == lost {
+			return fmt.Errorf("its devices are %v (true: signed), want one other than %q", signed, lost)
 		}
 		only = names[0]
 		return nil
@@ -84,14 +87,9 @@ func TestLostKeys(t *testing.T) {
 	s.logIn()
 	portal := s.greeted(anna)
 	s.talk(portal.Room, anna)
-	old := s.botDevice()
+	old := s.botDevice("")
 
-	_, from, err := s.stack.Bridge.Log(0)
-	s.must(err)
-	s.must(s.stack.Bridge.Stop())
-	_, to, err := s.stack.Bridge.Log(0)
-	s.must(err)
-	s.stops = append(s.stops, span{from, to})
+	s.stopBridge()
 	s.changeDatabase(func(db *sql.DB) error {
 		tables, err := tablesOf(s.ctx, db, "crypto_")
 		for _, table := range tables {
@@ -108,9 +106,7 @@ func TestLostKeys(t *testing.T) {
 	s.must(err)
 	s.must(s.stack.Bridge.Start(s.ctx))
 
-	if renewed := s.botDevice(); renewed == old {
-		t.Errorf("the bot still has device %s, whose keys are lost", old)
-	}
+	s.botDevice(old)
 	_, err = s.bot.AwaitAnswer(s.ctx, botFrom, "word that keys were lost", func(body string) bool {
 		return strings.Contains(body, "had lost its encryption keys")
 	})
@@ -135,6 +131,64 @@ func TestLostKeys(t *testing.T) {
 			t.Error("the bot tells again that keys were lost")
 		}
 	}
+}
+
+// TestLostDatabase takes the bridge its whole database: it does not start, and says why, until an admin orders new keys. The
+// user logs in again then, in new rooms, and their client goes on once they have accepted the bot's new identity.
+func TestLostDatabase(t *testing.T) {
+	s := keysStage(t, "lost-database")
+	if s.stack.Setting.Database != "sqlite" {
+		t.Skip("this takes the file away")
+	}
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	s.settled(s.greeted(anna).Room)
+	old := s.botDevice("")
+
+	if said, err := s.stack.Bridge.Run(s.ctx, "new-keys"); err == nil || !strings.Contains(said, "Stop the bridge first") {
+		t.Errorf("while the bridge runs new-keys says %q, %v", said, err)
+	}
+	s.stopBridge()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(s.stack.DatabaseURI() + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	err := s.stack.Bridge.Start(s.ctx)
+	if err == nil || !strings.Contains(err.Error(), "signed its keys with another database") || !strings.Contains(err.Error(), "crosschat new-keys") {
+		t.Fatalf("the start without the database: %v, want why not and what to do", err)
+	}
+	said, err := s.stack.Bridge.Run(s.ctx, "new-keys")
+	if err != nil {
+		t.Fatalf("new-keys: %v: %s", err, said)
+	}
+	s.must(s.stack.Bridge.Start(s.ctx))
+	s.botDevice(old)
+
+	s.must(s.user.AcceptIdentity(s.ctx, s.stack.Bridge.Bot))
+	s.bot = nil
+	s.openBot()
+	s.logIn()
+	text := s.text("after the loss")
+	anna.writes(s.me, text)
+	portal := s.portalWith(anna, text)
+	s.talk(portal, anna)
+}
+
+// portalWith waits for the room in which a contact's text is: there may be others that the bridge no longer knows.
+func (s *stage) portalWith(contact *person, text string) (portal *lab.Room) {
+	s.Helper()
+	s.await(fmt.Sprintf("a room with %q", text), func(ctx context.Context) error {
+		rooms, err := s.user.Portals(ctx, contact.mxid)
+		for _, room := range rooms {
+			if slices.Contains(texts(room, contact.mxid), text) {
+				portal = room
+				return nil
+			}
+		}
+		return errors.Join(err, fmt.Errorf("none of the %d rooms with %s has it", len(rooms), contact.mxid))
+	})
+	return portal
 }
 
 // TestKeyRequests asks the bridge for the key of a message: it gives it to a device that its user has signed, if that user is

@@ -49,16 +49,10 @@ type stage struct {
 // span is a part of the bridge's log, in bytes.
 type span struct{ from, to int64 }
 
-// restart stops the bridge and starts it again. What it was doing may be interrupted by that, and be logged as an error.
+// restart stops the bridge and starts it again.
 func (s *stage) restart() {
 	s.Helper()
-	_, from, err := s.stack.Bridge.Log(0)
-	s.must(err)
-	s.must(s.stack.Bridge.Stop())
-	_, to, err := s.stack.Bridge.Log(0)
-	s.must(err)
-	s.stops = append(s.stops, span{from, to})
-	s.must(s.stack.Bridge.Start(s.ctx))
+	s.stopBridge()()
 }
 
 // interrupted says whether a line only tells that something was cut short by a restart.

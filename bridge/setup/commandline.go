@@ -14,7 +14,7 @@ import (
 )
 
 // commands are the subcommands, in the order in which help lists them.
-var commands = []string{"run", "init", "doctor", "debug", "version", "help"}
+var commands = []string{"run", "init", "doctor", "new-keys", "debug", "version", "help"}
 
 // SplitCommand returns the subcommand of a command line and what follows it. Without a subcommand it
 // is "run": `crosschat -c config.yaml` is what admins of other bridges type.

@@ -67,7 +67,7 @@ func TestDoctor(t *testing.T) {
 			says:   []string{"not tried, since the bridge runs or has run"}},
 		{name: "signed with another database", hs: setuptest.Synapse, code: 1,
 			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.Signed = true },
-			want:   "encryption=wrong", says: []string{"signed its keys with another database", "go back to that database", "'recovery_key', 'overwrite'"}},
+			want:   "encryption=wrong", says: []string{"signed its keys with another database", "go back to that database", "crosschat new-keys -c"}},
 		{name: "signed with this database", hs: setuptest.Synapse,
 			change: func(t *testing.T, hs *setuptest.Homeserver, folder string) {
 				hs.Signed = true

@@ -24,8 +24,8 @@ func (x *examination) checkEncryption(ctx context.Context) result {
 	case cfg.MSC4190 && x.hs.software == dendrite:
 		return result{wrong, "Dendrite does not let appservices make devices (MSC4190)", "set encryption.msc4190 to false and write a new registration (-g)"}
 	}
-	if orphaned := x.checkSigning(ctx); orphaned != nil {
-		return *orphaned
+	if lost := x.checkKeys(ctx); lost != nil {
+		return *lost
 	}
 	how := fmt.Sprintf("on (default %t), keys come by /sync", cfg.Default)
 	if cfg.Appservice {

@@ -22,6 +22,7 @@ Usage:
   crosschat [run] [flags]   run the bridge
   crosschat init [flags]    make config and registrations in a data folder
   crosschat doctor [flags]  check config, database, registration and homeserver
+  crosschat new-keys        have the bridge make new encryption keys, where the old ones are lost
   crosschat debug redact    make a test's fixture of a captured payload, without personal data
   crosschat version         say what this binary is made of
   crosschat help [command]  say more about a command
@@ -95,6 +96,18 @@ Flags:
 
 Example:
   crosschat doctor -c /data/config.yaml -r /data/registration.yaml
+`,
+	"new-keys": `crosschat new-keys: have the bridge make new encryption keys at its next start.
+
+For when run or doctor say that the keys are lost: with the database that they were in, or with the encryption.pickle_key
+that they are locked with. The bridge must not run meanwhile. Accounts and rooms that the database has stay as they are.
+Users' clients will say that the bot has a new identity; who had verified it has to do so again.
+
+Flags:
+  -c PATH   config file (config.yaml)
+
+Example:
+  crosschat new-keys -c /data/config.yaml
 `,
 	"debug": `crosschat debug redact: make a test's fixture of a payload of a real session.
 

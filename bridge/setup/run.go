@@ -116,10 +116,14 @@ func (p *Program) checkBeforeStart(ctx context.Context, flags bridgeFlags) int {
 		return p.wrong(err.Error(), "Is the bridge running already? If another program has the port, change appservice.port\n"+
 			"and appservice.address, write a new registration (-g) and give it to the homeserver.")
 	}
-	if hs, err := probeHomeserver(ctx, cfg.Homeserver.Address); err == nil {
+	hs, err := probeHomeserver(ctx, cfg.Homeserver.Address)
+	if err == nil {
 		if what, remedy := checkFit(ctx, hs, cfg, flags.ignoreOutdate); what != "" {
 			return p.wrong(what, remedy)
 		}
+	}
+	if what, remedy := p.refuseKeys(ctx, cfg, hs); what != "" {
+		return p.wrong(what, remedy)
 	}
 	return exitOK
 }
@@ -224,7 +228,11 @@ func (p *Program) awaitHomeserver(ctx context.Context, ignoreOutdated bool) {
 	if err != nil {
 		os.Exit(exitOK)
 	}
-	if what, remedy := checkFit(ctx, hs, p.Bridge.Config, ignoreOutdated); what != "" {
+	what, remedy := checkFit(ctx, hs, p.Bridge.Config, ignoreOutdated)
+	if what == "" {
+		what, remedy = p.refuseKeys(ctx, p.Bridge.Config, hs)
+	}
+	if what != "" {
 		log.WithLevel(zerolog.FatalLevel).Str("problem", what).Msg("The homeserver and the config don't fit")
 		os.Exit(p.wrong(what, remedy))
 	}

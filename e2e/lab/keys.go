@@ -13,7 +13,9 @@ import (
 
 // ExcludeUnverified has the client do what MSC4153 asks for: it gives its keys to devices only that their user has signed.
 // To be called before the user writes.
-func (u *User) ExcludeUnverified() { u.crypto.Machine().SendKeysMinTrust = id.TrustStateCrossSignedTOFU }
+func (u *User) ExcludeUnverified() {
+	u.crypto.Machine().SendKeysMinTrust = id.TrustStateCrossSignedTOFU
+}
 
 // SignDevice makes the user's signing keys and signs this device with them. The recovery key lets the user's other devices
 // do so, too.
