@@ -2,11 +2,13 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"maunium.net/go/mautrix"
+	"maunium.net/go/mautrix/appservice"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
@@ -48,7 +50,6 @@ func (k *Keys) recognise(ctx context.Context, bot bot) error {
 	}
 	for _, device := range left {
 		if err = bot.remove(ctx, device); err != nil {
-			// Without MSC4190 a homeserver wants a password for that, which the bot has not.
 			log.Warn().Err(err).Str("left_device_id", device.String()).Msg("Could not remove a device whose keys are lost; it does no harm")
 		}
 	}
@@ -172,6 +173,7 @@ func (k *Keys) tellUser(mxid id.UserID) error {
 // account is the bot's account at the homeserver, by the client of its device.
 type account struct {
 	client *mautrix.Client
+	as     *appservice.AppService
 }
 
 func (a account) device() id.DeviceID { return a.client.DeviceID }
@@ -184,8 +186,23 @@ func (a account) devices(ctx context.Context) ([]mautrix.RespDeviceInfo, error) 
 	return resp.Devices, nil
 }
 
-// remove deletes a device (client-server API, DELETE /devices/{deviceId}; MSC4190 lets appservices do so without a password).
+// remove deletes a device (client-server API, DELETE /devices/{deviceId}). Only MSC4190 lets appservices do so without a
+// password; otherwise the bot logs in as that device once more, and out.
 func (a account) remove(ctx context.Context, device id.DeviceID) error {
-	_, err := a.client.MakeRequest(ctx, "DELETE", a.client.BuildClientURL("v3", "devices", device), struct{}{}, nil)
-	return err
+	_, refused := a.client.MakeRequest(ctx, "DELETE", a.client.BuildClientURL("v3", "devices", device), struct{}{}, nil)
+	if refused == nil {
+		return nil
+	}
+	old := a.as.NewMautrixClient(a.client.UserID)
+	_, err := old.Login(ctx, &mautrix.ReqLogin{
+		Type: mautrix.AuthTypeAppservice, DeviceID: device, StoreCredentials: true,
+		Identifier: mautrix.UserIdentifier{Type: mautrix.IdentifierTypeUser, User: a.client.UserID.String()},
+	})
+	if err == nil {
+		_, err = old.Logout(ctx)
+	}
+	if err != nil {
+		return errors.Join(refused, fmt.Errorf("log it out: %w", err))
+	}
+	return nil
 }

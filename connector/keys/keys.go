@@ -84,7 +84,7 @@ func (g guarded) Init(ctx context.Context) error {
 		rooms: g.keys.library.StateStore, machine: machine,
 	}
 	machine.AllowKeyShare = requests.judge
-	return g.keys.recognise(ctx, account{g.Client()})
+	return g.keys.recognise(ctx, account{g.Client(), g.keys.library.AS})
 }
 
 // machineOf finds the library's keeper of keys, of which it shows no more than this: a part of the client's syncer.
