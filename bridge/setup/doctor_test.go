@@ -52,7 +52,8 @@ func TestDoctor(t *testing.T) {
 			want: "homeserver=limited ping=limited encryption=wrong",
 			says: []string{"Dendrite sends appservices no keys", "set encryption.appservice and encryption.msc4190 to false"}},
 		{name: "Synapse by sync", hs: setuptest.Synapse, flags: []string{"--encryption", "sync"}, says: []string{"by /sync"}},
-		{name: "Synapse with delegated login by sync", hs: setuptest.Synapse, flags: []string{"--encryption", "sync"}, code: 1,
+		{name: "Synapse with delegated login by sync", hs: setuptest.Synapse, code: 1,
+			flags:  []string{"--encryption", "sync", "--set", "encryption.msc4190=false"},
 			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.Flows = []string{"m.login.sso"} },
 			want:   "encryption=wrong", says: []string{"lets no appservice log in", "set encryption.msc4190 to true"}},
 		{name: "encryption off", hs: setuptest.Synapse, flags: []string{"--encryption", "off"}, want: "encryption=limited", says: []string{"can't read encrypted rooms"}},
@@ -68,6 +69,11 @@ func TestDoctor(t *testing.T) {
 		{name: "signed with another database", hs: setuptest.Synapse, code: 1,
 			change: func(_ *testing.T, hs *setuptest.Homeserver, _ string) { hs.Signed = true },
 			want:   "encryption=wrong", says: []string{"signed its keys with another database", "go back to that database", "crosschat new-keys -c"}},
+		{name: "locked with another key", hs: setuptest.Synapse, code: 1,
+			change: func(t *testing.T, _ *setuptest.Homeserver, folder string) {
+				addAccount(t, filepath.Join(folder, "crosschat.db"), "another")
+			},
+			want: "encryption=wrong", says: []string{"locked with another encryption.pickle_key", "crosschat new-keys -c"}},
 		{name: "signed with this database", hs: setuptest.Synapse,
 			change: func(t *testing.T, hs *setuptest.Homeserver, folder string) {
 				hs.Signed = true

@@ -106,6 +106,8 @@ func (p *Program) values(o *initOptions, pl *plan, doublePuppetToken string) (ma
 	// SQLite is a sixth of the bridge's work.
 	database := map[string]any{"type": kind, "uri": uri, "max_idle_conns": 5}
 	encrypted, withTransactions := pl.encryption != "off", pl.encryption == "appservice"
+	// By /sync the bot could do without MSC4190, until its keys are lost: nothing else lets it sign anew without a password.
+	devices := withTransactions || encrypted && pl.hs != nil && pl.hs.software == synapse
 	return map[string]any{
 		"bridge":   map[string]any{"permissions": permissions},
 		"database": database,
@@ -121,7 +123,7 @@ func (p *Program) values(o *initOptions, pl *plan, doublePuppetToken string) (ma
 		},
 		"encryption": map[string]any{
 			"allow": encrypted, "default": encrypted, "self_sign": encrypted,
-			"appservice": withTransactions, "msc4190": withTransactions,
+			"appservice": withTransactions, "msc4190": devices,
 		},
 		"logging": map[string]any{
 			"min_level": "debug",

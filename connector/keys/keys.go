@@ -64,6 +64,15 @@ func (k *Keys) Stop() {
 	k.running.Wait()
 }
 
+// notSigned is the code with which the library ends the program when it could not sign the bot's device. It has logged why.
+const notSigned = 34
+
+// signRemedy is what an admin can do then, other than try again.
+const signRemedy = "Where the homeserver knows MSC4190, set encryption.msc4190 to true, write a new registration (-g), give it " +
+	"to the homeserver and restart that. On Synapse an admin can instead allow it once: POST " +
+	"/_synapse/admin/v1/users/{the bot}/_allow_cross_signing_replacement_without_uia. " +
+	"Then: crosschat new-keys. Without either set encryption.self_sign to false; clients that exclude unverified devices don't talk to the bridge then."
+
 // guarded is the library's encryption.
 type guarded struct {
 	matrix.Crypto
@@ -73,6 +82,10 @@ type guarded struct {
 // Init implements matrix.Crypto. The library calls it before it reads anything from the homeserver.
 func (g guarded) Init(ctx context.Context) error {
 	if err := g.Crypto.Init(ctx); err != nil {
+		var exit matrix.ExitError
+		if errors.As(err, &exit) && exit.ExitCode == notSigned {
+			g.keys.log.WithLevel(zerolog.FatalLevel).Str("remedy", signRemedy).Msg("The bot's device could not be signed")
+		}
 		return err
 	}
 	machine, err := machineOf(g.Crypto)
