@@ -38,7 +38,7 @@ func Attach(bridge *bridgev2.Bridge, nameOf NameOf) *Desk {
 		return nil
 	}
 	d := &Desk{processor, bridge, nameOf}
-	processor.AddHandlers(d.commandHelp(), d.commandList(), d.commandLogout(), d.commandSearch())
+	processor.AddHandlers(d.commandHelp(), d.commandList(), d.commandLogout(), d.commandSearch(), d.commandLoginMatrix())
 	return d
 }
 
