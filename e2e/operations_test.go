@@ -235,7 +235,7 @@ func TestDatabaseRestart(t *testing.T) {
 	}
 	o := operate(t, setting)
 	// That the database is away is worth an error each time it is noticed.
-	o.excused = append(o.excused, "pq: ", "connect: connection refused", "driver: bad connection", "unexpected EOF", `"error":"EOF"`)
+	o.excused = append(o.excused, "pq: ", "connect: connection refused", "connection reset by peer", "driver: bad connection", "unexpected EOF", `"error":"EOF"`)
 	o.annaWrites(5)
 	o.userWrites(5)
 	for range 2 {

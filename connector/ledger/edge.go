@@ -132,6 +132,30 @@ func (s librarySide) takeTransactions() {
 		s.mx.EventProcessor.PrependHandler(kind, s.decrypting)
 		s.mx.EventProcessor.On(kind, s.dispatched)
 	}
+	if s.mx.Crypto != nil {
+		s.mx.Crypto = watched{s.mx.Crypto, s}
+	}
+}
+
+// watched is the library's encryption.
+type watched struct {
+	matrix.Crypto
+	side librarySide
+}
+
+// Decrypt implements matrix.Crypto. Of an error the library tells nobody but the user. For a key it waits, after others it
+// gives the event up.
+func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, error) {
+	decrypted, err := w.Crypto.Decrypt(ctx, evt)
+	if err != nil && !errors.Is(err, matrix.NoSessionFound) {
+		if f := w.side.flight(evt.ID); f != nil {
+			select {
+			case f.spoiled <- err:
+			default: // it knows
+			}
+		}
+	}
+	return decrypted, err
 }
 
 // decrypting is called before the library's own handler: of an event that was encrypted, the try begins here.
@@ -155,9 +179,14 @@ func (s librarySide) flightOf(evt *event.Event) *flight {
 	if !evt.Mautrix.WasEncrypted {
 		return nil
 	}
+	return s.flight(evt.ID)
+}
+
+// flight is that of an event, or nil.
+func (s librarySide) flight(id id.EventID) *flight {
 	s.l.lock.Lock()
 	defer s.l.lock.Unlock()
-	return s.l.flights[evt.ID]
+	return s.l.flights[id]
 }
 
 func (s librarySide) dispatch(ctx context.Context, evt *event.Event) {

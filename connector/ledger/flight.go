@@ -60,6 +60,7 @@ func (o outcome) final() outcome {
 // flight is an event that bridgev2 has.
 type flight struct {
 	decrypted chan struct{} // closed when an encrypted event was decrypted
+	spoiled   chan error    // has why it could not be decrypted although its key is there
 	told      chan struct{} // closed with the first status
 	resumed   int64         // the number of an event whose try is to be counted when it is decrypted, or 0
 
@@ -137,8 +138,10 @@ func (l *Ledger) fly(it *item) outcome {
 	it.row.Tries++
 	Passing("room.feeding")
 	l.matrix.dispatch(l.ctx, evt)
-	if evt.Type == event.EventEncrypted && l.matrix.decrypts() && !l.awaitKey(f) {
-		return l.undecrypted()
+	if evt.Type == event.EventEncrypted && l.matrix.decrypts() {
+		if out := l.awaitDecryption(f); out != nil {
+			return l.countTry(it, *out)
+		}
 	}
 	out := l.judge(evt, f, l.awaitHandling(portal, login, f))
 	Passing("room.handled")
@@ -160,16 +163,15 @@ func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
 	f, landed := l.takeOff(evt)
 	defer landed()
 	l.matrix.dispatch(l.ctx, evt)
-	if !l.awaitKey(f) && l.ctx.Err() == nil {
-		status := l.undecrypted().status
-		l.tellAside(&status, bridgev2.StatusEventInfoFromEvent(evt))
+	if out := l.awaitDecryption(f); out != nil && out.verdict != stopped {
+		l.tellAside(&out.status, bridgev2.StatusEventInfoFromEvent(evt))
 	}
 	return outcome{verdict: ignored}
 }
 
 // takeOff makes the flight of an event; landed ends it.
 func (l *Ledger) takeOff(evt *event.Event) (f *flight, landed func()) {
-	f = &flight{decrypted: make(chan struct{}), told: make(chan struct{})}
+	f = &flight{decrypted: make(chan struct{}), spoiled: make(chan error, 1), told: make(chan struct{})}
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.flights[evt.ID] = f
@@ -225,25 +227,35 @@ func ourFault(err error) bool {
 	return errors.As(err, &request) && request.Response == nil || errors.Is(err, syscall.ENOSPC)
 }
 
-// awaitKey waits until an encrypted event is decrypted. The key may come after it.
-func (l *Ledger) awaitKey(f *flight) bool {
+// awaitDecryption waits until an encrypted event is decrypted; then it returns nil. The key may come after the event. An
+// error with the key at hand is mostly one of the database and gone at the next try.
+func (l *Ledger) awaitDecryption(f *flight) *outcome {
+	var status bridgev2.MessageStatus
 	select {
 	case <-f.decrypted:
-		return true
-	case <-time.After(keyPatience):
+		return nil
 	case <-l.ctx.Done():
+		return &outcome{verdict: stopped}
+	case err := <-f.spoiled:
+		status = bridgev2.WrapErrorInStatus(err).WithIsCertain(true).WithSendNotice(true).
+			WithMessage("the bridge could not decrypt it; send it again")
+		return &outcome{verdict: again, status: status}
+	case <-time.After(keyPatience):
+		status = bridgev2.WrapErrorInStatus(errors.New("no key came to decrypt the message")).WithIsCertain(true).WithSendNotice(true).
+			WithMessage("the bridge did not get the key to decrypt it; send it again")
+		return &outcome{verdict: failed, status: status, shown: true}
 	}
-	return false
 }
 
-// undecrypted is an event without a key.
-func (l *Ledger) undecrypted() outcome {
-	if l.ctx.Err() != nil {
-		return outcome{verdict: stopped}
+// countTry notes a try that is to be followed by another. If the database does not take it, that was why it failed.
+func (l *Ledger) countTry(it *item, out outcome) outcome {
+	if out.verdict != again {
+		return out
 	}
-	status := bridgev2.WrapErrorInStatus(errors.New("no key came to decrypt the message")).WithIsCertain(true).WithSendNotice(true).
-		WithMessage("the bridge did not get the key to decrypt it; send it again")
-	return outcome{verdict: failed, status: status, shown: true}
+	if err := l.store.Tried(l.ctx, it.row.Seq); err != nil {
+		return l.away(err)
+	}
+	return out
 }
 
 // awaitHandling blocks until bridgev2 has said what became of the event, or is through with it; then it returns nil.

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +13,8 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/event"
 )
 
 var errNoAnswer = mautrix.HTTPError{Message: "request error", WrappedError: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}
@@ -51,5 +55,69 @@ func TestFilesWaitForTheHomeserver(t *testing.T) {
 	s.awaitTexts("file", "text")
 	if failed := s.empty(); len(failed) != 0 || len(s.notices()) != 0 {
 		t.Errorf("failed are %+v, notices %q; want none", failed, s.notices())
+	}
+}
+
+// locked is encryption that at first can't read its keys.
+type locked struct {
+	matrix.Crypto
+	errors int
+}
+
+func (c *locked) Decrypt(_ context.Context, evt *event.Event) (*event.Event, error) {
+	if c.errors > 0 {
+		c.errors--
+		return nil, errors.New("read tcp: connection reset by peer")
+	}
+	plain := *evt
+	plain.Type, plain.Content = event.EventMessage, event.Content{}
+	return &plain, json.Unmarshal([]byte(`{"msgtype":"m.text","body":"locked"}`), &plain.Content)
+}
+
+// lockedSide is a Matrix side with such encryption.
+type lockedSide struct {
+	matrixSide
+	crypto *locked
+	l      *Ledger
+}
+
+func (s lockedSide) decrypts() bool { return true }
+
+func (s lockedSide) dispatch(ctx context.Context, evt *event.Event) {
+	if evt.Type != event.EventEncrypted {
+		s.matrixSide.dispatch(ctx, evt)
+		return
+	}
+	library := librarySide{l: s.l}
+	plain, err := watched{s.crypto, library}.Decrypt(ctx, evt)
+	if err != nil {
+		return
+	}
+	s.l.parse(plain)
+	s.matrixSide.dispatch(ctx, plain)
+	library.flight(evt.ID).isDecrypted()
+}
+
+func TestErrorsOfDecryptionPass(t *testing.T) {
+	const encrypted = `{"type":"m.room.encrypted","event_id":"$1","room_id":%q,"sender":%q,"content":{"algorithm":"m.megolm.v1.aes-sha2","ciphertext":"AwgA"}}`
+	for _, test := range []struct {
+		name   string
+		errors int
+		texts  []string
+		failed int
+	}{
+		{"a while", 2, []string{"locked", "text"}, 0},
+		{"for ever", 1000, []string{"text"}, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := mustSet(t, t.TempDir(), newWire())
+			s.ledger.matrix = lockedSide{s.ledger.matrix, &locked{errors: test.errors}, s.ledger}
+			s.start()
+			s.hand("1", fmt.Sprintf(encrypted, chatRoom, alice), message("$2", "text"))
+			s.awaitTexts(test.texts...)
+			if failed := s.empty(); len(failed) != test.failed {
+				t.Errorf("failed are %+v, want %d", failed, test.failed)
+			}
+		})
 	}
 }
