@@ -194,6 +194,8 @@ type InstagramUserLogin struct {
 	Stopped string `json:"stopped,omitempty"`
 	// Told are the alerts that the user was told of, so that a restart does not repeat them.
 	Told []string `json:"told,omitempty"`
+	// ChatsListed says that the whole inbox was listed once: what is not known since then is new.
+	ChatsListed bool `json:"chats_listed,omitempty"`
 }
 
 // CopyFrom implements database.MetaMerger: parts of other that are set replace ours.

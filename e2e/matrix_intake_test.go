@@ -14,9 +14,14 @@ import (
 // in it, with what was said before, and all of them when the user wants that.
 func TestChatsAtLogin(t *testing.T) {
 	t.Parallel()
-	const all, standard = 30, 20
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
-	s := newStage(t, shared.get(t), whatsapp{}, "chats")
+	for _, side := range []side{whatsapp{}, instagram{}} {
+		t.Run(side.network(), func(t *testing.T) { chatsAtLogin(newStage(t, shared.get(t), side, "chats")) })
+	}
+}
+
+func chatsAtLogin(s *stage) {
+	const all, standard = 30, 20
 	var people []*person
 	for i := range all {
 		people = append(people, s.newPerson(control.NewPerson{Name: fmt.Sprintf("Person %d", i)}))

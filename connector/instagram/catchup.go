@@ -27,11 +27,11 @@ func (c *Client) catchUp(ctx context.Context, t *wire.Thread, source wire.Source
 	if !ok || known.hidden() {
 		return nil
 	}
-	portal, err := c.network.bridge.GetExistingPortalByKey(ctx, key)
+	first, err := c.network.bridge.DB.Message.GetFirstPortalMessage(ctx, key)
 	if err != nil {
-		return fmt.Errorf("get portal %q: %w", key.ID, err)
+		return fmt.Errorf("find first message of portal %q: %w", key.ID, err)
 	}
-	isNew, limit := portal == nil || portal.MXID == "", mostMissed
+	isNew, limit := first == nil, mostMissed
 	if isNew {
 		limit = c.network.Config.HistoryMessages
 		if source == wire.FromRequests {

@@ -53,10 +53,13 @@ type Client struct {
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc
 	work   uplink.Work
-	// filling is held by who puts messages into a room of history.
-	filling sync.Mutex
-	online  uplink.Gate // open while there is a connection
-	watch   *metalogin.Watch
+	// filling is held by who makes rooms of chats, or puts messages into a room of history; toFill while that is wanted.
+	filling  sync.Mutex
+	toFill   atomic.Bool
+	roomless int           // how many chats were said to have no room; filling guards it
+	bringing chan struct{} // holds a token while a thread is brought up to date
+	online   uplink.Gate   // open while there is a connection
+	watch    *metalogin.Watch
 }
 
 // newClient makes the client of a login; s may be nil.
@@ -66,7 +69,7 @@ func newClient(ctx context.Context, n *Network, login *bridgev2.UserLogin, s *se
 		return nil, fmt.Errorf("own id of login: %w", err)
 	}
 	log := login.Log.With().Str("network", "instagram").Logger()
-	c := &Client{network: n, login: login, log: log, self: self}
+	c := &Client{network: n, login: login, log: log, self: self, bringing: make(chan struct{}, 1)}
 	c.watch = c.newWatch()
 	c.ctx, c.cancel = context.WithCancel(log.WithContext(n.bridge.BackgroundCtx))
 	if c.known, err = loadMemory(ctx, n.db.Instagram(), string(login.ID)); err != nil {

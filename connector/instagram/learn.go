@@ -55,6 +55,9 @@ func (c *change) learnThread(t *wire.Thread) {
 		if t.Pinned != nil {
 			known.Pinned = *t.Pinned
 		}
+		if last := t.LastActivity.UnixMilli(); last > 0 {
+			known.Last = last
+		}
 		known.Unread, known.ReadOnly = t.MarkedUnread, t.InputMode != 0
 		if isDM {
 			known.Peer = peer.IGID

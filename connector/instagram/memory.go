@@ -1,6 +1,7 @@
 package instagram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,6 +49,11 @@ type thread struct {
 	Unread  bool               `json:"unread,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
+	// Last is when the newest message was sent that a listing told of, in Unix milliseconds.
+	Last int64 `json:"last,omitempty"`
+	// Owed says that the chat's room, if there is one, lacks messages of before the login: they come when the user wants
+	// the chat, or somebody writes in it.
+	Owed bool `json:"owed,omitempty"`
 	// PastFrom is the message, and its time in Unix milliseconds, before which nothing of the chat is in its rooms of history.
 	PastFrom     wire.MessageID `json:"past_from,omitempty"`
 	PastFromTime int64          `json:"past_from_time,omitempty"`
@@ -169,6 +175,21 @@ func (m *memory) met() map[wire.IGID]person {
 	return list
 }
 
+// owed are the chats whose rooms lack what was before the login, the one with the newest message first.
+func (m *memory) owed() (chats []wire.ShortID) {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	for id, t := range m.threads {
+		if t.Owed && (t.Group || t.Peer != 0) && !t.hidden() && !t.pending() {
+			chats = append(chats, id)
+		}
+	}
+	slices.SortFunc(chats, func(a, b wire.ShortID) int {
+		return cmp.Or(cmp.Compare(m.threads[b].Last, m.threads[a].Last), cmp.Compare(b, a))
+	})
+	return chats
+}
+
 // change is what is being learnt.
 type change struct {
 	memory  *memory
@@ -282,7 +303,7 @@ func samePerson(a, b person) bool {
 func sameThread(a, b thread) bool {
 	return a.Key == b.Key && a.Long == b.Long && a.Group == b.Group && a.Peer == b.Peer && a.Title == b.Title &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.Folder == b.Folder && a.Muted == b.Muted && a.Pinned == b.Pinned &&
-		a.Unread == b.Unread && a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.PastAll == b.PastAll && maps.Equal(a.Members, b.Members)
+		a.Unread == b.Unread && a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.PastAll == b.PastAll && a.Last == b.Last && a.Owed == b.Owed && maps.Equal(a.Members, b.Members)
 }
 
 func encodeRows[K ~int64, T any](values map[K]T) ([]crosschatdb.MetaRow, error) {

@@ -23,6 +23,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/intake"
 	"crosschat/connector/metaweb/fingerprint"
 	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
@@ -38,6 +39,7 @@ type Network struct {
 	bridge      *bridgev2.Bridge
 	db          *crosschatdb.Database
 	simulation  Simulation
+	intake      *intake.Intake
 	transports  func(userAgent string) web.Transports
 	maxFileSize atomic.Int64
 }
@@ -62,6 +64,9 @@ func (n *Network) Simulate(s Simulation) { n.simulation = s }
 
 // UseDatabase gives the network its store. It must be called before Start.
 func (n *Network) UseDatabase(db *crosschatdb.Database) { n.db = db }
+
+// UseIntake tells the network who decides which chats get rooms. It must be called before Start.
+func (n *Network) UseIntake(i *intake.Intake) { n.intake = i }
 
 // Init implements bridgev2.NetworkConnector.
 func (n *Network) Init(bridge *bridgev2.Bridge) {

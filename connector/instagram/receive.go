@@ -29,6 +29,7 @@ var _ wire.Handler = (*receiver)(nil)
 func (r *receiver) Connected(context.Context) {
 	r.c.online.Set(true)
 	r.c.login.BridgeState.Send(status.BridgeState{StateEvent: status.StateConnected})
+	r.c.FillChats()
 }
 
 // SaveState implements wire.Handler.
@@ -83,11 +84,14 @@ func (r *receiver) HandleThreads(ctx context.Context, threads []wire.Thread, sou
 	defer c.work.Done()
 	for i := range slices.Backward(threads) {
 		t := &threads[i]
-		if err := c.learn(ctx, func(change *change) { change.learnThread(t) }); err != nil {
+		waits, err := c.listed(ctx, t, source)
+		if err != nil {
 			return err
 		}
-		if err := c.catchUp(ctx, t, source); err != nil {
-			return err
+		if !waits {
+			if err = c.bring(ctx, t.IDs.Short, t, source); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -118,10 +122,14 @@ func (r *receiver) HandleEvent(ctx context.Context, event wire.Event) error {
 			return err
 		}
 		// It brings the event along, if that is a message.
-		if err = c.catchUp(ctx, fetched, sourceEvent); err != nil {
+		if err = c.bring(ctx, short, fetched, sourceEvent); err != nil {
 			return err
 		}
 		t, _ = c.known.thread(short)
+	} else if _, ok := event.(wire.NewMessage); ok && t.Owed {
+		if err := c.bring(ctx, short, nil, sourceEvent); err != nil && !errors.Is(err, errNoThread) {
+			return err
+		}
 	}
 	return c.handle(ctx, short, t, event)
 }

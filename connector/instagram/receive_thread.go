@@ -93,7 +93,7 @@ func (c *Client) moved(ctx context.Context, short wire.ShortID, folder wire.Fold
 	} else if err != nil {
 		return err
 	}
-	return c.catchUp(ctx, fetched, sourceEvent)
+	return c.bring(ctx, short, fetched, sourceEvent)
 }
 
 // refetch asks for a thread when an event does not say enough.

@@ -72,8 +72,9 @@ type Client struct {
 	deafAt       int64                      // the event because of which a connection was given up as deaf
 	requestsAt   time.Time                  // last time message requests were looked for
 	resnapshotAt time.Time
-	reconnects   int64 // how often a subscription was taken
-	failures     int   // how often in a row it wasn't
+	listed       *Inbox // the inbox as it was listed at the beginning
+	reconnects   int64  // how often a subscription was taken
+	failures     int    // how often in a row it wasn't
 	// otherRecipient is a server that wants recipients named the other way than the config says.
 	otherRecipient bool
 }

@@ -13,7 +13,8 @@ type Source string
 // Sources of threads.
 const (
 	// FromInbox is the beginning: nothing is known of what happened before, neither of messages nor of settings. What is newer
-	// than what is stored is to be fetched with Client.Thread and Client.History.
+	// than what is stored is to be fetched with Client.Thread and Client.History. At the first beginning these are the newest
+	// threads only; Client.Listed leads to the others. Later they are all that have had activity since the end.
 	FromInbox Source = "inbox"
 	// FromRequests is the poll of the message requests, of which nothing else tells.
 	FromRequests Source = "requests"

@@ -53,7 +53,7 @@ func (c *Client) serve(ctx context.Context) error {
 // begin stores what the page load brought, and without a cursor lists the inbox and begins behind it.
 func (c *Client) begin(ctx context.Context) error {
 	c.mu.Lock()
-	seq := c.state.Seq
+	seq, since := c.state.Seq, c.state.SeqAt
 	c.mu.Unlock()
 	if seq > 0 {
 		return c.save(ctx)
@@ -66,13 +66,39 @@ func (c *Client) begin(ctx context.Context) error {
 		c.alertOnce(Alert{Kind: AlertProfessional})
 	}
 	c.log.Info().Int("threads", len(inbox.Threads)).Int64("seq", inbox.seq).Msg("Inbox listed")
-	if err = c.handler.HandleThreads(ctx, inbox.Threads, FromInbox); err != nil {
-		return fmt.Errorf("handle inbox: %w", err)
+	for page := &inbox.Inbox; ; {
+		if err = c.handler.HandleThreads(ctx, page.Threads, FromInbox); err != nil {
+			return fmt.Errorf("handle inbox: %w", err)
+		}
+		// A lost cursor leaves out what happened since; who begins anew has missed nothing.
+		if since.IsZero() || !page.More || !activeSince(page.Threads, since) {
+			break
+		}
+		if page, err = c.InboxPage(ctx, page); err != nil {
+			return fmt.Errorf("list more of inbox: %w", err)
+		}
 	}
 	c.mu.Lock()
-	c.state.Seq, c.state.SeqAt = inbox.seq, inbox.at
+	c.state.Seq, c.state.SeqAt, c.listed = inbox.seq, inbox.at, &inbox.Inbox
 	c.mu.Unlock()
 	return c.save(ctx)
+}
+
+// activeSince says whether the last thread of a page, which is not pinned, has had activity since a time, so that the next page
+// may have, too.
+func activeSince(threads []Thread, since time.Time) bool {
+	if len(threads) == 0 {
+		return false
+	}
+	last := threads[len(threads)-1].LastActivity // pinned ones come first
+	return last.After(since)
+}
+
+// Listed answers the first page of the inbox as Serve has listed it; nil if it has not.
+func (c *Client) Listed() *Inbox {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.listed
 }
 
 // save stores the state as it is.

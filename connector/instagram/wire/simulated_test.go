@@ -147,6 +147,7 @@ type recorder struct {
 	typing  []Typing
 	alerts  []Alert
 	state   State
+	pages   []int // how many threads came at a time
 	cookies int
 	connect int
 	refuse  func(Event) error
@@ -165,7 +166,10 @@ func (r *recorder) note(f func()) {
 }
 
 func (r *recorder) HandleThreads(_ context.Context, threads []Thread, source Source) error {
-	r.note(func() { r.threads[source] = threads })
+	r.note(func() {
+		r.threads[source] = threads
+		r.pages = append(r.pages, len(threads))
+	})
 	return nil
 }
 

@@ -182,6 +182,36 @@ func TestResnapshot(t *testing.T) {
 	}
 }
 
+// TestResnapshotOfManyThreads lists all threads in which something may have happened since the cursor was good, at the
+// first beginning only the newest.
+func TestResnapshotOfManyThreads(t *testing.T) {
+	n := newNetwork(t)
+	people := []control.Person{}
+	for i := range 40 {
+		people = append(people, n.person(historyText(i)))
+		n.says(people[i], n.own.ID, "before")
+	}
+	r := newRecorder()
+	credentials := n.credentials()
+	stop := n.serve(n.client(r, credentials, State{}, nil))
+	r.waitFor(t, "connection", func() bool { return r.connect > 0 })
+	if !slices.Equal(r.pages, []int{15}) {
+		t.Errorf("pages of %v threads were handed over at first, want one of 15", r.pages)
+	}
+	stop()
+	for _, p := range people[:20] {
+		n.says(p, n.own.ID, "meanwhile")
+	}
+	n.fault(control.Fault{Kind: "forget_log", Person: n.own.ID})
+	second := newRecorder()
+	n.serve(n.client(second, credentials, r.state, nil))
+	second.waitFor(t, "connection", func() bool { return second.connect > 0 })
+	if !slices.Equal(second.pages, []int{15, 15}) {
+		t.Errorf("pages of %v threads were handed over, want those of 20 threads with news", second.pages)
+	}
+	n.expectNothingOdd()
+}
+
 func TestResnapshotAgainAndAgain(t *testing.T) {
 	n := newNetwork(t)
 	c := n.client(newRecorder(), n.credentials(), State{}, nil)
