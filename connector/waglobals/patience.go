@@ -14,13 +14,17 @@ import (
 	"go.mau.fi/whatsmeow/store"
 )
 
-// Patient makes decryption wait while the database is away or its disk is full. whatsmeow takes an error of its store for a
-// message that can't be decrypted: it acknowledges the message, and if the sender does not send it again, it is lost.
-// It is called before a client is made for a device; a second time does nothing.
+// Patient makes encryption and decryption wait while the database is away or its disk is full. whatsmeow takes an error of
+// its store for a message that can't be decrypted: it acknowledges the message, and if the sender does not send it again, it
+// is lost. And a device for which an error keeps it from encrypting it leaves out: the message counts as sent, and does not
+// arrive. It is called before a client is made for a device; a second time does nothing.
 func Patient(device *store.Device) {
-	if _, already := device.EventBuffer.(patientBuffer); !already {
-		device.EventBuffer = patientBuffer{device.EventBuffer}
+	if _, already := device.EventBuffer.(patientBuffer); already {
+		return
 	}
+	device.EventBuffer = patientBuffer{device.EventBuffer}
+	device.Identities = patientIdentities{device.Identities}
+	device.Sessions = patientSessions{device.Sessions}
 }
 
 type patientBuffer struct{ store.EventBuffer }
@@ -34,9 +38,58 @@ func (p patientBuffer) GetBufferedEvent(ctx context.Context, hash [32]byte) (eve
 	return event, err
 }
 
+// inTransaction marks contexts of decryption, in which there is no point in repeating one statement.
+type inTransaction struct{}
+
 // DoDecryptionTxn implements store.EventBuffer. What a try has changed is rolled back when it fails.
 func (p patientBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
-	return patiently(ctx, func() error { return p.EventBuffer.DoDecryptionTxn(ctx, decrypt) })
+	return patiently(ctx, func() error {
+		return p.EventBuffer.DoDecryptionTxn(ctx, func(ctx context.Context) error {
+			return decrypt(context.WithValue(ctx, inTransaction{}, true))
+		})
+	})
+}
+
+// patientIdentities and patientSessions wait in what encryption for a device asks for.
+type patientIdentities struct{ store.IdentityStore }
+
+// PutIdentity implements store.IdentityStore.
+func (p patientIdentities) PutIdentity(ctx context.Context, address string, key [32]byte) error {
+	return patiently(ctx, func() error { return p.IdentityStore.PutIdentity(ctx, address, key) })
+}
+
+// IsTrustedIdentity implements store.IdentityStore.
+func (p patientIdentities) IsTrustedIdentity(ctx context.Context, address string, key [32]byte) (trusted bool, err error) {
+	err = patiently(ctx, func() error {
+		trusted, err = p.IdentityStore.IsTrustedIdentity(ctx, address, key)
+		return err
+	})
+	return trusted, err
+}
+
+type patientSessions struct{ store.SessionStore }
+
+// GetSession implements store.SessionStore.
+func (p patientSessions) GetSession(ctx context.Context, address string) (session []byte, err error) {
+	err = patiently(ctx, func() error {
+		session, err = p.SessionStore.GetSession(ctx, address)
+		return err
+	})
+	return session, err
+}
+
+// HasSession implements store.SessionStore.
+func (p patientSessions) HasSession(ctx context.Context, address string) (has bool, err error) {
+	err = patiently(ctx, func() error {
+		has, err = p.SessionStore.HasSession(ctx, address)
+		return err
+	})
+	return has, err
+}
+
+// PutSession implements store.SessionStore.
+func (p patientSessions) PutSession(ctx context.Context, address string, session []byte) error {
+	return patiently(ctx, func() error { return p.SessionStore.PutSession(ctx, address, session) })
 }
 
 const firstPause, longestPause = 200 * time.Millisecond, 10 * time.Second
@@ -46,7 +99,7 @@ const firstPause, longestPause = 200 * time.Millisecond, 10 * time.Second
 func patiently(ctx context.Context, do func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := do()
-		if err == nil || !databaseAway(err) {
+		if err == nil || !databaseAway(err) || ctx.Value(inTransaction{}) != nil {
 			return err
 		}
 		select {

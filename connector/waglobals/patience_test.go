@@ -91,3 +91,76 @@ func TestDecryptionStopsWaitingWithItsConnection(t *testing.T) {
 		}
 	})
 }
+
+// stores fail as often as errs has errors.
+type failingIdentities struct {
+	store.IdentityStore
+	failing
+}
+
+func (f *failingIdentities) PutIdentity(context.Context, string, [32]byte) error { return f.next() }
+func (f *failingIdentities) IsTrustedIdentity(context.Context, string, [32]byte) (bool, error) {
+	err := f.next()
+	return err == nil, err
+}
+
+type failingSessions struct {
+	store.SessionStore
+	failing
+}
+
+func (f *failingSessions) GetSession(context.Context, string) ([]byte, error) {
+	if err := f.next(); err != nil {
+		return nil, err
+	}
+	return []byte("session"), nil
+}
+
+func (f *failingSessions) HasSession(context.Context, string) (bool, error) {
+	err := f.next()
+	return err == nil, err
+}
+
+func (f *failingSessions) PutSession(context.Context, string, []byte) error { return f.next() }
+
+func TestEncryptionWaitsForTheDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away := &pq.Error{Code: "57P03"}
+		identities, sessions := &failingIdentities{}, &failingSessions{}
+		device := &store.Device{EventBuffer: &failing{}, Identities: identities, Sessions: sessions}
+		Patient(device)
+		ask := map[string]func(context.Context) (bool, error){
+			"PutIdentity": func(ctx context.Context) (bool, error) {
+				return true, device.Identities.PutIdentity(ctx, "", [32]byte{})
+			},
+			"IsTrustedIdentity": func(ctx context.Context) (bool, error) {
+				return device.Identities.IsTrustedIdentity(ctx, "", [32]byte{})
+			},
+			"GetSession": func(ctx context.Context) (bool, error) {
+				session, err := device.Sessions.GetSession(ctx, "")
+				return string(session) == "session", err
+			},
+			"HasSession": func(ctx context.Context) (bool, error) { return device.Sessions.HasSession(ctx, "") },
+			"PutSession": func(ctx context.Context) (bool, error) { return true, device.Sessions.PutSession(ctx, "", nil) },
+		}
+		for name, ask := range ask {
+			identities.errs, sessions.errs = []error{away, away}, []error{away, away}
+			identities.tries, sessions.tries = 0, 0
+			if ok, err := ask(t.Context()); !ok || err != nil || identities.tries+sessions.tries != 3 {
+				t.Errorf("%s: %t, %v after %d tries, want true, none after 3", name, ok, err, identities.tries+sessions.tries)
+			}
+			// The transaction is repeated as a whole.
+			identities.errs, sessions.errs = []error{away, away}, []error{away, away}
+			identities.tries, sessions.tries = 0, 0
+			whole := 0
+			err := device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
+				whole++
+				_, err := ask(ctx)
+				return err
+			})
+			if err != nil || whole != 3 || identities.tries+sessions.tries != 3 {
+				t.Errorf("%s in a transaction: %v after %d of it with %d tries, want none after 3 with 3", name, err, whole, identities.tries+sessions.tries)
+			}
+		}
+	})
+}
