@@ -1,6 +1,7 @@
 package instagram
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"go.mau.fi/util/configupgrade"
 
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/metalogin"
+	"crosschat/connector/option"
 )
 
 //go:embed example-config.yaml
@@ -50,12 +53,6 @@ var wireKeys = map[configupgrade.YAMLType][]string{
 	configupgrade.Map:  {"documents", "variables"},
 }
 
-// identityKeys are those of the section wire.identity.
-var identityKeys = []string{
-	"user_agent", "sec_ch_ua", "sec_ch_ua_full_version_list", "sec_ch_ua_platform", "sec_ch_ua_platform_version",
-	"sec_ch_ua_mobile", "sec_ch_ua_model", "sec_ch_prefers_color_scheme", "accept_language",
-}
-
 func copyConfig(helper configupgrade.Helper) {
 	for _, key := range []string{"reconnect_max_delay", "send_timeout", "media_timeout"} {
 		helper.Copy(configupgrade.Str, key)
@@ -68,7 +65,7 @@ func copyConfig(helper configupgrade.Helper) {
 			helper.Copy(kind, "wire", key)
 		}
 	}
-	for _, key := range identityKeys {
+	for _, key := range metalogin.IdentityKeys() {
 		helper.Copy(configupgrade.Str, "wire", "identity", key)
 	}
 }
@@ -83,27 +80,18 @@ const (
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork: each error names key, value and remedy.
 func (n *Network) ValidateConfig() error {
 	c := &n.Config
-	for _, limit := range []struct {
-		key       string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour},
+	err := cmp.Or(
+		option.Between("instagram.reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour),
 		// bridgev2 goes on without a message after five minutes.
-		{"send_timeout", c.SendTimeout, time.Second, 4 * time.Minute},
-		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
-	} {
-		if limit.value < limit.low || limit.value > limit.high {
-			return fmt.Errorf("instagram.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
-		}
+		option.Between("instagram.send_timeout", c.SendTimeout, time.Second, 4*time.Minute),
+		option.Between("instagram.media_timeout", c.MediaTimeout, time.Second, 4*time.Minute),
+		option.Between("instagram.history_messages", c.HistoryMessages, 0, mostHistory),
+		option.Between("instagram.max_text_length", c.MaxTextLength, 1, longestText),
+	)
+	if err != nil {
+		return err
 	}
-	if c.HistoryMessages < 0 || c.HistoryMessages > mostHistory {
-		return fmt.Errorf("instagram.history_messages is %d: set it between 0 and %d", c.HistoryMessages, mostHistory)
-	}
-	if c.MaxTextLength < 1 || c.MaxTextLength > longestText {
-		return fmt.Errorf("instagram.max_text_length is %d: set it between 1 and %d", c.MaxTextLength, longestText)
-	}
-	if err := c.Wire.Validate(); err != nil {
+	if err = c.Wire.Validate(); err != nil {
 		return fmt.Errorf("instagram.wire.%w", err)
 	}
 	return nil

@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	_ "embed"
-	"fmt"
 	"time"
 
 	"go.mau.fi/util/configupgrade"
+
+	"crosschat/connector/option"
 )
 
 // ConfigExample is the ledger's section of the example config.
@@ -22,20 +24,11 @@ type Config struct {
 
 // Validate names the first wrong value with its remedy.
 func (c *Config) Validate() error {
-	for _, limit := range []struct {
-		key       string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"expire_after", c.ExpireAfter, time.Minute, 60 * 24 * time.Hour},
-		{"notice_after", c.NoticeAfter, time.Second, 24 * time.Hour},
-		{"keep_failed", c.KeepFailed, time.Minute, 366 * 24 * time.Hour},
-	} {
-		if limit.value < limit.low || limit.value > limit.high {
-			return fmt.Errorf("ledger.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
-		}
-	}
-	return nil
+	return cmp.Or(
+		option.Between("ledger.expire_after", c.ExpireAfter, time.Minute, 60*24*time.Hour),
+		option.Between("ledger.notice_after", c.NoticeAfter, time.Second, 24*time.Hour),
+		option.Between("ledger.keep_failed", c.KeepFailed, time.Minute, 366*24*time.Hour),
+	)
 }
 
 // CopyConfig copies the ledger's section when a config is brought up to date.

@@ -1,6 +1,7 @@
 package messenger
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"time"
@@ -8,6 +9,8 @@ import (
 	"go.mau.fi/util/configupgrade"
 
 	"crosschat/connector/messenger/wire"
+	"crosschat/connector/metalogin"
+	"crosschat/connector/option"
 )
 
 //go:embed example-config.yaml
@@ -50,12 +53,6 @@ var wireKeys = map[configupgrade.YAMLType][]string{
 	configupgrade.Int:  {"retry_count"},
 }
 
-// identityKeys are those of the section wire.identity.
-var identityKeys = []string{
-	"user_agent", "sec_ch_ua", "sec_ch_ua_full_version_list", "sec_ch_ua_platform", "sec_ch_ua_platform_version",
-	"sec_ch_ua_mobile", "sec_ch_ua_model", "sec_ch_prefers_color_scheme", "accept_language",
-}
-
 func copyConfig(helper configupgrade.Helper) {
 	for _, key := range []string{"reconnect_max_delay", "send_timeout", "media_timeout", "encrypted_quiet", "online_after_activity"} {
 		helper.Copy(configupgrade.Str, key)
@@ -67,7 +64,7 @@ func copyConfig(helper configupgrade.Helper) {
 			helper.Copy(kind, "wire", key)
 		}
 	}
-	for _, key := range identityKeys {
+	for _, key := range metalogin.IdentityKeys() {
 		helper.Copy(configupgrade.Str, "wire", "identity", key)
 	}
 }
@@ -78,26 +75,19 @@ const mostHistory = 1000
 // ValidateConfig implements bridgev2.ConfigValidatingNetwork: each error names key, value and remedy.
 func (n *Network) ValidateConfig() error {
 	c := &n.Config
-	for _, limit := range []struct {
-		key       string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour},
+	err := cmp.Or(
+		option.Between("messenger.reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour),
 		// bridgev2 goes on without a message after five minutes.
-		{"send_timeout", c.SendTimeout, time.Second, 4 * time.Minute},
-		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
-		{"encrypted_quiet", c.EncryptedQuiet, 0, 24 * time.Hour},
-		{"online_after_activity", c.OnlineAfterActivity, 0, time.Hour},
-	} {
-		if limit.value < limit.low || limit.value > limit.high {
-			return fmt.Errorf("messenger.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
-		}
+		option.Between("messenger.send_timeout", c.SendTimeout, time.Second, 4*time.Minute),
+		option.Between("messenger.media_timeout", c.MediaTimeout, time.Second, 4*time.Minute),
+		option.Between("messenger.encrypted_quiet", c.EncryptedQuiet, 0, 24*time.Hour),
+		option.Between("messenger.online_after_activity", c.OnlineAfterActivity, 0, time.Hour),
+		option.Between("messenger.history_messages", c.HistoryMessages, 0, mostHistory),
+	)
+	if err != nil {
+		return err
 	}
-	if c.HistoryMessages < 0 || c.HistoryMessages > mostHistory {
-		return fmt.Errorf("messenger.history_messages is %d: set it between 0 and %d", c.HistoryMessages, mostHistory)
-	}
-	if err := c.Wire.Validate(); err != nil {
+	if err = c.Wire.Validate(); err != nil {
 		return fmt.Errorf("messenger.wire.%w", err)
 	}
 	return nil

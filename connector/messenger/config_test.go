@@ -1,7 +1,6 @@
 package messenger
 
 import (
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"crosschat/connector/messenger/wire"
+	"crosschat/connector/metalogin"
+	"crosschat/connector/option/optiontest"
 )
 
 // The example must say what the program does without it.
@@ -18,49 +19,11 @@ func TestExampleIsDefault(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
 		t.Fatal(err)
 	}
-	got, want := reflect.ValueOf(n.Config.Wire), reflect.ValueOf(wire.Default())
-	for i := range got.NumField() {
-		field := got.Type().Field(i)
-		if got.Field(i).IsZero() {
-			continue // not in the example: the default stays
-		}
-		if a, b := got.Field(i).Interface(), want.Field(i).Interface(); !reflect.DeepEqual(a, b) {
-			t.Errorf("wire.%s is %v in the example, %v by default", field.Tag.Get("yaml"), a, b)
-		}
-	}
+	optiontest.MustBeDefault(t, "wire", n.Config.Wire, wire.Default())
 }
 
-// What the upgrader does not copy would be lost from a user's config.
 func TestExampleIsCopied(t *testing.T) {
-	var example struct {
-		Wire map[string]any `yaml:"wire"`
-	}
-	if err := yaml.Unmarshal([]byte(exampleConfig), &example); err != nil {
-		t.Fatal(err)
-	}
-	copied := map[string]bool{"identity": true}
-	for _, keys := range wireKeys {
-		for _, key := range keys {
-			copied[key] = true
-			if _, ok := example.Wire[key]; !ok {
-				t.Errorf("wire.%s is copied but not in the example", key)
-			}
-		}
-	}
-	for key := range example.Wire {
-		if !copied[key] {
-			t.Errorf("wire.%s is in the example but not copied", key)
-		}
-	}
-	identity, _ := example.Wire["identity"].(map[string]any)
-	for _, key := range identityKeys {
-		if _, ok := identity[key]; !ok {
-			t.Errorf("wire.identity.%s is copied but not in the example", key)
-		}
-	}
-	if len(identity) != len(identityKeys) {
-		t.Errorf("the example's identity has %d keys, %d are copied", len(identity), len(identityKeys))
-	}
+	optiontest.MustBeCopied(t, exampleConfig, wireKeys, metalogin.IdentityKeys())
 }
 
 func TestValidateConfig(t *testing.T) {

@@ -121,6 +121,14 @@ var identityFields = []struct {
 	{"accept_language", "Accept-Language", func(i *web.Identity) *string { return &i.Languages }},
 }
 
+// IdentityKeys are the keys by which config says what a browser tells of itself, those of web.Identity.
+func IdentityKeys() (keys []string) {
+	for _, f := range identityFields {
+		keys = append(keys, f.id)
+	}
+	return keys
+}
+
 // Start implements bridgev2.LoginProcess.
 func (l *login) Start(context.Context) (*bridgev2.LoginStep, error) {
 	s := l.site

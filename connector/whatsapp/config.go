@@ -1,12 +1,14 @@
 package whatsapp
 
 import (
+	"cmp"
 	_ "embed"
-	"errors"
 	"fmt"
 	"time"
 
 	"go.mau.fi/util/configupgrade"
+
+	"crosschat/connector/option"
 )
 
 //go:embed example-config.yaml
@@ -61,29 +63,22 @@ func (n *Network) ValidateConfig() error {
 	if c.DeviceName == "" || len(c.DeviceName) > 50 {
 		return fmt.Errorf("whatsapp.device_name is %q: set it to a name of 1 to 50 letters", c.DeviceName)
 	}
-	for _, limit := range []struct {
-		key       string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"login_timeout", c.LoginTimeout, time.Second, 10 * time.Minute},
-		{"reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour},
+	err := cmp.Or(
+		option.Between("whatsapp.login_timeout", c.LoginTimeout, time.Second, 10*time.Minute),
+		option.Between("whatsapp.reconnect_max_delay", c.ReconnectMaxDelay, time.Second, time.Hour),
 		// bridgev2 goes on without a message after five minutes.
-		{"send_timeout", c.SendTimeout, time.Second, 4 * time.Minute},
-		{"media_timeout", c.MediaTimeout, time.Second, 4 * time.Minute},
-		{"typing_timeout", c.TypingTimeout, time.Second, 5 * time.Minute},
-		{"online_after_activity", c.OnlineAfterActivity, 0, time.Hour},
-		{"deaf_after", c.DeafAfter, 0, time.Hour},
-		{"deaf_answer", c.DeafAnswer, time.Second, 5 * time.Minute},
-		{"send_pause", c.SendPause, 0, time.Minute},
-	} {
-		if limit.value < limit.low || limit.value > limit.high {
-			return fmt.Errorf("whatsapp.%s is %s: set it between %s and %s", limit.key, limit.value, limit.low, limit.high)
-		}
-	}
-	if err := errors.Join(checkDeviceType(c.DeviceType), checkVersion(c)); err != nil {
+		option.Between("whatsapp.send_timeout", c.SendTimeout, time.Second, 4*time.Minute),
+		option.Between("whatsapp.media_timeout", c.MediaTimeout, time.Second, 4*time.Minute),
+		option.Between("whatsapp.typing_timeout", c.TypingTimeout, time.Second, 5*time.Minute),
+		option.Between("whatsapp.online_after_activity", c.OnlineAfterActivity, 0, time.Hour),
+		option.Between("whatsapp.deaf_after", c.DeafAfter, 0, time.Hour),
+		option.Between("whatsapp.deaf_answer", c.DeafAnswer, time.Second, 5*time.Minute),
+		option.Between("whatsapp.send_pause", c.SendPause, 0, time.Minute),
+		checkDeviceType(c.DeviceType), checkVersion(c),
+	)
+	if err != nil {
 		return err
 	}
-	_, err := parseProxy(c.Proxy)
+	_, err = parseProxy(c.Proxy)
 	return err
 }
