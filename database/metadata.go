@@ -49,6 +49,20 @@ type UserLoginMetadata struct {
 	Instagram *InstagramUserLogin `json:"instagram,omitempty"`
 }
 
+// LoginPart is a network's part of a login's metadata, made if need be. part says where it stands.
+func LoginPart[T any](login *database.UserLogin, part func(*UserLoginMetadata) **T) *T {
+	meta, ok := login.Metadata.(*UserLoginMetadata)
+	if !ok {
+		meta = &UserLoginMetadata{}
+		login.Metadata = meta
+	}
+	at := part(meta)
+	if *at == nil {
+		*at = new(T)
+	}
+	return *at
+}
+
 // WhatsAppPortal belongs to PortalMetadata.
 type WhatsAppPortal struct{}
 

@@ -3,7 +3,6 @@ package instagram
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -44,7 +43,7 @@ func parseID[T ~string](id T) (wire.IGID, error) {
 	if !ok {
 		return 0, fmt.Errorf("parse id %q: %w", id, errNotOurs)
 	}
-	number, ok := parseNumber(raw)
+	number, ok := remoteid.Number(raw)
 	if !ok {
 		return 0, fmt.Errorf("parse id %q: %w", id, errNotNumber)
 	}
@@ -58,7 +57,7 @@ func parsePortal(id networkid.PortalID) (peer wire.IGID, group wire.ShortID, err
 		return 0, 0, fmt.Errorf("parse portal id %q: %w", id, errNotOurs)
 	}
 	text, isGroup := strings.CutPrefix(raw, groupMark)
-	number, ok := parseNumber(text)
+	number, ok := remoteid.Number(text)
 	switch {
 	case !ok:
 		return 0, 0, fmt.Errorf("parse portal id %q: %w", id, errNotNumber)
@@ -67,11 +66,6 @@ func parsePortal(id networkid.PortalID) (peer wire.IGID, group wire.ShortID, err
 	default:
 		return wire.IGID(number), 0, nil
 	}
-}
-
-func parseNumber(text string) (int64, bool) {
-	number, err := strconv.ParseInt(text, 10, 64)
-	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
 }
 
 // longestMessageID is more than any id of a message has.

@@ -25,26 +25,17 @@ const (
 
 // site is what a login needs to know of Instagram.
 func (n *Network) site() *metalogin.Site {
-	site := &metalogin.Site{
+	return &metalogin.Site{
 		Names: names, Domain: "instagram.com", URL: n.Config.Wire.Site + "/accounts/login/", Done: loginDone,
 		Needed:       []string{"sessionid", "csrftoken", "ds_user_id", "mid", "ig_did"},
+		Account:      "ds_user_id",
 		More:         []string{"rur", "datr", "dpr", "wd", "shbid", "shbts"},
 		Encoded:      []string{"sessionid"},
 		Instructions: loginInstructions,
+		Parse:        n.Config.Wire.ParseCredentials,
 		Try:          n.try,
 		Advise:       wire.Advise,
 	}
-	site.Parse = func(pasted string) (*web.Credentials, error) {
-		credentials, err := n.Config.Wire.ParseCredentials(pasted)
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := parseNumber(credentials.Cookies.Get("ds_user_id")); !ok {
-			return nil, site.Fail("COOKIES_WRONG", "the cookie ds_user_id is not an account's number. Copy the cookies again.")
-		}
-		return credentials, nil
-	}
-	return site
 }
 
 // GetLoginFlows implements bridgev2.NetworkConnector.
@@ -69,21 +60,10 @@ func (n *Network) try(ctx context.Context, credentials *web.Credentials, log zer
 	loginID := makeID[networkid.UserLoginID](account.IGID)
 	return &metalogin.Session{
 		Login: loginID, Name: accountName(account), Close: s.close,
-		Metadata: &crosschatdb.UserLoginMetadata{Instagram: &crosschatdb.InstagramUserLogin{}},
-		Store: func(ctx context.Context) error {
-			stored, err := s.stored()
-			if err != nil {
-				return err
-			}
-			return n.db.Instagram().BeginSession(ctx, string(loginID), stored)
-		},
-		Forget: func(ctx context.Context) error { return n.db.Instagram().EndSession(ctx, string(loginID)) },
-		Load: func(ctx context.Context, login *bridgev2.UserLogin) error {
-			client, err := newClient(ctx, n, login, s)
-			if err == nil {
-				login.Client = client
-			}
-			return err
+		Metadata:    &crosschatdb.UserLoginMetadata{Instagram: &crosschatdb.InstagramUserLogin{}},
+		Credentials: credentials, Sessions: &n.db.Instagram().Meta,
+		Client: func(ctx context.Context, login *bridgev2.UserLogin) (bridgev2.NetworkAPI, error) {
+			return newClient(ctx, n, login, s)
 		},
 	}, nil
 }

@@ -11,7 +11,6 @@ package instagram
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 
@@ -24,6 +23,7 @@ import (
 
 	"crosschat/connector/instagram/wire"
 	"crosschat/connector/intake"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/fingerprint"
 	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
@@ -95,15 +95,7 @@ func (n *Network) log() *zerolog.Logger {
 
 // loginMeta is our part of a login's metadata, made if need be.
 func loginMeta(login *database.UserLogin) *crosschatdb.InstagramUserLogin {
-	meta, ok := login.Metadata.(*crosschatdb.UserLoginMetadata)
-	if !ok {
-		meta = &crosschatdb.UserLoginMetadata{}
-		login.Metadata = meta
-	}
-	if meta.Instagram == nil {
-		meta.Instagram = &crosschatdb.InstagramUserLogin{}
-	}
-	return meta.Instagram
+	return crosschatdb.LoginPart(login, func(m *crosschatdb.UserLoginMetadata) **crosschatdb.InstagramUserLogin { return &m.Instagram })
 }
 
 // GetName implements bridgev2.NetworkConnector.
@@ -139,20 +131,13 @@ func (n *Network) ValidateUserID(id networkid.UserID) bool {
 // LoadUserLogin implements bridgev2.NetworkConnector. A login whose session is gone loads too: its client says so when it
 // is asked to connect.
 func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) error {
-	stored, ok, err := n.db.Instagram().Session(ctx, string(login.ID))
+	var state wire.State
+	credentials, err := metalogin.Stored(ctx, &n.db.Instagram().Meta, login.ID, &state)
 	if err != nil {
 		return err
 	}
 	var opened *session
-	if ok {
-		credentials := &web.Credentials{Cookies: web.NewCookies(nil)}
-		var state wire.State
-		if err = json.Unmarshal(stored.Credentials, credentials); err != nil {
-			return fmt.Errorf("read session of login %q: %w", login.ID, err)
-		}
-		if err = json.Unmarshal(stored.State, &state); err != nil {
-			return fmt.Errorf("read state of login %q: %w", login.ID, err)
-		}
+	if credentials != nil {
 		if opened, err = n.openSession(credentials, state, login.Log.With().Str("network", "instagram").Logger()); err != nil {
 			return err
 		}

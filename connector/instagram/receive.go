@@ -2,9 +2,7 @@ package instagram
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 
 	"crosschat/connector/instagram/wire"
 	"crosschat/connector/ledger"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -34,21 +33,13 @@ func (r *receiver) Connected(context.Context) {
 
 // SaveState implements wire.Handler.
 func (r *receiver) SaveState(ctx context.Context, state wire.State) error {
-	data, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("encode state: %w", err)
-	}
-	return r.c.network.db.Instagram().SetState(ctx, string(r.c.login.ID), data)
+	return metalogin.StoreState(ctx, &r.c.network.db.Instagram().Meta, r.c.login.ID, state)
 }
 
 // CookiesChanged implements wire.Handler.
 func (r *receiver) CookiesChanged(*web.Cookies) {
 	c := r.c
-	data, err := c.session.stored()
-	if err == nil {
-		err = c.network.db.Instagram().SetCredentials(context.WithoutCancel(c.ctx), string(c.login.ID), data)
-	}
-	if err != nil {
+	if err := metalogin.StoreCredentials(context.WithoutCancel(c.ctx), &c.network.db.Instagram().Meta, c.login.ID, c.session.credentials); err != nil {
 		c.log.Error().Err(err).Msg("Could not store changed cookies")
 	}
 }

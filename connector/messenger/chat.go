@@ -20,6 +20,7 @@ import (
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/metaweb/media"
+	"crosschat/connector/remoteid"
 )
 
 const (
@@ -366,7 +367,7 @@ func (c *Client) SearchUsers(ctx context.Context, query string) ([]*bridgev2.Res
 	}
 	var found []*bridgev2.ResolveIdentifierResponse
 	for _, result := range results {
-		person, ok := parseNumber(result.ID)
+		person, ok := remoteid.Number(result.ID)
 		if !ok || person == c.self || result.ThreadType != 0 && !result.ThreadType.OneToOne() {
 			continue
 		}

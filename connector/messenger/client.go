@@ -136,9 +136,7 @@ func (c *Client) goDo(name string, f func()) { c.work.Go(c.login, "messenger "+n
 
 // bound is a context for one piece of work: it ends with the caller's, with the login and after timeout.
 func (c *Client) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	stop := context.AfterFunc(c.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
+	return uplink.Bound(ctx, c.ctx, timeout)
 }
 
 // begin is how a call of bridgev2's begins that needs the session. Unless there is an error, c.work.Done must be called.

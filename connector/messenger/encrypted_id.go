@@ -47,8 +47,8 @@ func parseEncryptedID(id networkid.MessageID) (key encryptedKey, err error) {
 	if !ok || !strings.HasPrefix(raw, encryptedMark) || len(parts) != 3 || parts[2] == "" {
 		return key, fmt.Errorf("parse message id %q: %w", id, errNotOurs)
 	}
-	if key.Chat, ok = parseNumber(parts[0]); ok {
-		key.Author, ok = parseNumber(parts[1])
+	if key.Chat, ok = remoteid.Number(parts[0]); ok {
+		key.Author, ok = remoteid.Number(parts[1])
 	}
 	if !ok {
 		return key, fmt.Errorf("parse message id %q: %w", id, errNotNumber)
@@ -72,7 +72,7 @@ func personOf(jid types.JID) (int64, bool) {
 	if jid.Server != types.MessengerServer {
 		return 0, false
 	}
-	return parseNumber(jid.User)
+	return remoteid.Number(jid.User)
 }
 
 // chatOf is the key of the chat that an address stands for; false if it is none.
@@ -80,7 +80,7 @@ func chatOf(jid types.JID) (int64, bool) {
 	if jid.Server != types.MessengerServer && jid.Server != types.GroupServer {
 		return 0, false
 	}
-	return parseNumber(jid.User)
+	return remoteid.Number(jid.User)
 }
 
 var errNoTarget = errors.New("the message that is meant is not named")

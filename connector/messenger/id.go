@@ -28,16 +28,11 @@ func parseID[T ~string](id T) (int64, error) {
 	if !ok {
 		return 0, fmt.Errorf("parse id %q: %w", id, errNotOurs)
 	}
-	number, ok := parseNumber(raw)
+	number, ok := remoteid.Number(raw)
 	if !ok {
 		return 0, fmt.Errorf("parse id %q: %w", id, errNotNumber)
 	}
 	return number, nil
-}
-
-func parseNumber(text string) (int64, bool) {
-	number, err := strconv.ParseInt(text, 10, 64)
-	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == text
 }
 
 // longestMessageID is more than any id of a message has.

@@ -10,6 +10,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
+
+	"crosschat/connector/remoteid"
 )
 
 // shortestNumber is how many digits an account's number has at least when it stands alone: any fewer may mean anything.
@@ -25,7 +27,7 @@ func (c *Client) personOf(ctx context.Context, identifier string) (int64, error)
 		return person, nil
 	}
 	name := profileName(strings.TrimSpace(identifier))
-	person, isNumber := parseNumber(name)
+	person, isNumber := remoteid.Number(name)
 	if isNumber && len(name) >= shortestNumber {
 		return person, nil
 	}
@@ -75,7 +77,7 @@ func (c *Client) searchUsername(ctx context.Context, identifier, name string) (i
 	}
 	const looked = 5 // many such requests look like a robot's
 	for _, result := range results[:min(len(results), looked)] {
-		person, ok := parseNumber(result.ID)
+		person, ok := remoteid.Number(result.ID)
 		if !ok || result.ThreadType != 0 && !result.ThreadType.OneToOne() {
 			continue
 		}

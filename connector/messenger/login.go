@@ -25,25 +25,16 @@ const (
 
 // site is what a login needs to know of Facebook.
 func (n *Network) site() *metalogin.Site {
-	site := &metalogin.Site{
+	return &metalogin.Site{
 		Names: names, Domain: "facebook.com", URL: n.Config.Wire.Site + "/messages", Done: loginDone,
 		Needed:       []string{"c_user", "xs", "datr"},
+		Account:      "c_user",
 		More:         []string{"sb", "fr", "wd", "presence", "oo", "dpr", "ps_l", "ps_n"},
 		Instructions: loginInstructions,
+		Parse:        n.Config.Wire.ParseCredentials,
 		Try:          n.try,
 		Advise:       wire.Advise,
 	}
-	site.Parse = func(pasted string) (*web.Credentials, error) {
-		credentials, err := n.Config.Wire.ParseCredentials(pasted)
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := parseNumber(credentials.Cookies.Get("c_user")); !ok {
-			return nil, site.Fail("COOKIES_WRONG", "the cookie c_user is not an account's number. Copy the cookies again.")
-		}
-		return credentials, nil
-	}
-	return site
 }
 
 // GetLoginFlows implements bridgev2.NetworkConnector.
@@ -68,21 +59,10 @@ func (n *Network) try(ctx context.Context, credentials *web.Credentials, log zer
 	loginID := makeID[networkid.UserLoginID](account.ID)
 	return &metalogin.Session{
 		Login: loginID, Name: account.Name, Close: s.close,
-		Metadata: &crosschatdb.UserLoginMetadata{Messenger: &crosschatdb.MessengerUserLogin{}},
-		Store: func(ctx context.Context) error {
-			stored, err := s.stored()
-			if err != nil {
-				return err
-			}
-			return n.db.Messenger().BeginSession(ctx, string(loginID), stored)
-		},
-		Forget: func(ctx context.Context) error { return n.db.Messenger().EndSession(ctx, string(loginID)) },
-		Load: func(ctx context.Context, login *bridgev2.UserLogin) error {
-			client, err := newClient(ctx, n, login, s)
-			if err == nil {
-				login.Client = client
-			}
-			return err
+		Metadata:    &crosschatdb.UserLoginMetadata{Messenger: &crosschatdb.MessengerUserLogin{}},
+		Credentials: credentials, Sessions: n.db.Messenger(),
+		Client: func(ctx context.Context, login *bridgev2.UserLogin) (bridgev2.NetworkAPI, error) {
+			return newClient(ctx, n, login, s)
 		},
 	}, nil
 }

@@ -10,7 +10,6 @@ package messenger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 
@@ -22,6 +21,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/messenger/wire"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/fingerprint"
 	"crosschat/connector/metaweb/web"
 	crosschatdb "crosschat/database"
@@ -113,15 +113,7 @@ func (n *Network) log() *zerolog.Logger {
 
 // loginMeta is our part of a login's metadata, made if need be.
 func loginMeta(login *database.UserLogin) *crosschatdb.MessengerUserLogin {
-	meta, ok := login.Metadata.(*crosschatdb.UserLoginMetadata)
-	if !ok {
-		meta = &crosschatdb.UserLoginMetadata{}
-		login.Metadata = meta
-	}
-	if meta.Messenger == nil {
-		meta.Messenger = &crosschatdb.MessengerUserLogin{}
-	}
-	return meta.Messenger
+	return crosschatdb.LoginPart(login, func(m *crosschatdb.UserLoginMetadata) **crosschatdb.MessengerUserLogin { return &m.Messenger })
 }
 
 // GetName implements bridgev2.NetworkConnector.
@@ -157,20 +149,13 @@ func (n *Network) ValidateUserID(id networkid.UserID) bool {
 // LoadUserLogin implements bridgev2.NetworkConnector. A login whose session is gone loads too: its client says so when it
 // is asked to connect.
 func (n *Network) LoadUserLogin(ctx context.Context, login *bridgev2.UserLogin) error {
-	stored, ok, err := n.db.Messenger().Session(ctx, string(login.ID))
+	var state wire.State
+	credentials, err := metalogin.Stored(ctx, n.db.Messenger(), login.ID, &state)
 	if err != nil {
 		return err
 	}
 	var opened *session
-	if ok {
-		credentials := &web.Credentials{Cookies: web.NewCookies(nil)}
-		var state wire.State
-		if err = json.Unmarshal(stored.Credentials, credentials); err != nil {
-			return fmt.Errorf("read session of login %q: %w", login.ID, err)
-		}
-		if err = json.Unmarshal(stored.State, &state); err != nil {
-			return fmt.Errorf("read sync state of login %q: %w", login.ID, err)
-		}
+	if credentials != nil {
 		if opened, err = n.openSession(credentials, state, login.Log.With().Str("network", "messenger").Logger()); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package messenger
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -31,21 +31,13 @@ func (r *receiver) Connected(context.Context) {
 
 // SaveState implements wire.Handler.
 func (r *receiver) SaveState(ctx context.Context, state wire.State) error {
-	data, err := json.Marshal(state)
-	if err != nil {
-		return fmt.Errorf("encode sync state: %w", err)
-	}
-	return r.c.network.db.Messenger().SetState(ctx, string(r.c.login.ID), data)
+	return metalogin.StoreState(ctx, r.c.network.db.Messenger(), r.c.login.ID, state)
 }
 
 // CookiesChanged implements wire.Handler.
 func (r *receiver) CookiesChanged(*web.Cookies) {
 	c := r.c
-	data, err := c.session.stored()
-	if err == nil {
-		err = c.network.db.Messenger().SetCredentials(context.WithoutCancel(c.ctx), string(c.login.ID), data)
-	}
-	if err != nil {
+	if err := metalogin.StoreCredentials(context.WithoutCancel(c.ctx), c.network.db.Messenger(), c.login.ID, c.session.credentials); err != nil {
 		c.log.Error().Err(err).Msg("Could not store changed cookies")
 	}
 }

@@ -2,7 +2,6 @@ package messenger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -40,15 +39,6 @@ func (n *Network) openSession(credentials *web.Credentials, state wire.State, lo
 		return nil, fmt.Errorf("open messenger session: %w", err)
 	}
 	return s, nil
-}
-
-// stored is what is kept of the session in the database.
-func (s *session) stored() ([]byte, error) {
-	data, err := json.Marshal(s.credentials)
-	if err != nil {
-		return nil, fmt.Errorf("encode credentials: %w", err)
-	}
-	return data, nil
 }
 
 // close ends what a session that is not used any more keeps open.

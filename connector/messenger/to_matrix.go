@@ -16,6 +16,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/remoteid"
 	crosschatdb "crosschat/database"
 )
 
@@ -125,7 +126,7 @@ func mentionsOf(m lightspeed.Message) (found []mention) {
 	ids, offsets := strings.SplitN(m.MentionIDs, ",", mostMentions), strings.SplitN(m.MentionOffsets, ",", mostMentions)
 	lengths, kinds := strings.SplitN(m.MentionLengths, ",", mostMentions), strings.SplitN(m.MentionTypes, ",", mostMentions)
 	for i := range min(len(ids), len(offsets), len(lengths), len(kinds)) {
-		person, ok := parseNumber(strings.TrimSpace(ids[i]))
+		person, ok := remoteid.Number(strings.TrimSpace(ids[i]))
 		offset, err := strconv.Atoi(strings.TrimSpace(offsets[i]))
 		length, err2 := strconv.Atoi(strings.TrimSpace(lengths[i]))
 		if kind := strings.TrimSpace(kinds[i]); ok && err == nil && err2 == nil && kind == "p" {

@@ -17,6 +17,7 @@ import (
 const (
 	codeNotCookies  = "NOT_COOKIES"
 	codeMissing     = "COOKIES_MISSING"
+	codeNoAccount   = "COOKIES_WRONG"
 	codeExpired     = "EXPIRED"
 	codeWrong       = "WRONG_ACCOUNT"
 	codeUnreachable = "UNREACHABLE"
@@ -31,6 +32,7 @@ const (
 var texts = map[string]string{
 	codeNotCookies:  "this is neither a JSON object of cookies nor a copied cURL command. Copy them again.",
 	codeMissing:     "these cookies are missing: %s. Copy them from a window in which you are logged in to %s.",
+	codeNoAccount:   "the cookie %s is not an account's number. Copy the cookies again.",
 	codeExpired:     "{company} does not take these cookies: the session has expired or was logged out. Log in with a browser again, and copy the cookies of that session.",
 	codeWrong:       "the cookies belong to two different accounts. Copy all of them from one window.",
 	codeUnreachable: "{company} can't be reached. Check the bridge's internet connection and try again.",
@@ -41,20 +43,20 @@ var texts = map[string]string{
 	codeTaken:       "this account is already logged in for %s. It must be logged out there first.",
 }
 
-// Fail is an answer to a login that goes no further, with a code and a text of the network's own.
-func (s *Site) Fail(code, text string) bridgev2.RespError {
+// answer is what a login that goes no further tells its user.
+func (s *Site) answer(code, text string) bridgev2.RespError {
 	return bridgev2.RespError{
 		ErrCode: "CROSSCHAT." + strings.ToUpper(s.Key) + ".LOGIN_" + code, Err: text, StatusCode: http.StatusBadRequest,
 	}
 }
 
 func (s *Site) fail(code string) bridgev2.RespError {
-	return s.Fail(code, strings.ReplaceAll(texts[code], "{company}", s.Company))
+	return s.answer(code, strings.ReplaceAll(texts[code], "{company}", s.Company))
 }
 
 // failWith fills the text's gaps.
 func (s *Site) failWith(code string, values ...any) bridgev2.RespError {
-	return s.Fail(code, fmt.Sprintf(texts[code], values...))
+	return s.answer(code, fmt.Sprintf(texts[code], values...))
 }
 
 // explain says why Try did not make a session.

@@ -1,7 +1,7 @@
 // Package metalogin is what the logins to Meta's networks have in common on the Matrix side: the login by a browser's
-// cookies, with what its user is told, and the watch over a session that the network may stop until its user has done
-// something. It owns no session and no connection: a network gives it functions that do. It does not know the networks
-// (each says its own names), nor the wire (packages metaweb and the networks' wire).
+// cookies, with what its user is told, how its session is kept in the database, and the watch over a session that the
+// network may stop until its user has done something. It owns no connection: a network gives it functions that do. It does
+// not know the networks (each says its own names), nor the wire (packages metaweb and the networks' wire).
 //
 // bridgev2 calls a login's methods one after the other, Cancel perhaps meanwhile.
 package metalogin
@@ -26,6 +26,8 @@ import (
 
 	"crosschat/connector/metaweb/failure"
 	"crosschat/connector/metaweb/web"
+	"crosschat/connector/remoteid"
+	crosschatdb "crosschat/database"
 )
 
 // loginTimeout bounds the first load of the page.
@@ -48,13 +50,15 @@ type Site struct {
 	Domain string // of the cookies, "facebook.com"
 	// URL is where a browser shows that it is logged in, Done a regular expression of addresses at which it has.
 	URL, Done string
-	// Needed are the cookies that a login can't do without, More those worth having.
+	// Needed are the cookies that a login can't do without, More those worth having. Account, one of Needed, is the account's
+	// number.
 	Needed, More []string
+	Account      string
 	// Encoded are cookies that a browser keeps percent-encoded. The library decodes what is pasted to the bot.
 	Encoded []string
 	// Instructions say how to copy them.
 	Instructions string
-	// Parse reads a JSON object of cookies. Its error is a bridgev2.RespError if the user is to be told that.
+	// Parse reads a JSON object of cookies.
 	Parse func(pasted string) (*web.Credentials, error)
 	// Try opens a session and proves it good.
 	Try func(context.Context, *web.Credentials, zerolog.Logger) (*Session, error)
@@ -67,12 +71,22 @@ type Session struct {
 	Login    networkid.UserLoginID
 	Name     string // the account's, for its owner
 	Metadata any    // of the login's row
-	// Store keeps the session in the place of an earlier one, Forget undoes that.
-	Store, Forget func(context.Context) error
-	// Load gives the login its client, which has the session from then on.
-	Load func(context.Context, *bridgev2.UserLogin) error
+	// Credentials are kept in Sessions, in the place of an earlier session's.
+	Credentials *web.Credentials
+	Sessions    *crosschatdb.Meta
+	// Client makes the login's client, which has the session from then on.
+	Client func(context.Context, *bridgev2.UserLogin) (bridgev2.NetworkAPI, error)
 	// Close ends a session that is not going to be used.
 	Close func()
+}
+
+// load gives the login the session's client.
+func (s *Session) load(ctx context.Context, login *bridgev2.UserLogin) error {
+	client, err := s.Client(ctx, login)
+	if err == nil {
+		login.Client = client
+	}
+	return err
 }
 
 // Flows are the login flows of such a network.
@@ -227,10 +241,11 @@ func (s *Site) Credentials(values map[string]string) (*web.Credentials, error) {
 	switch {
 	case errors.As(err, &missing):
 		return nil, s.failWith(codeMissing, strings.Join(missing.Names, ", "), s.Domain)
-	case errors.As(err, new(bridgev2.RespError)):
-		return nil, err
 	case err != nil:
 		return nil, s.fail(codeNotCookies)
+	}
+	if _, ok := remoteid.Number(credentials.Cookies.Get(s.Account)); !ok {
+		return nil, s.failWith(codeNoAccount, s.Account)
 	}
 	if identity.UserAgent != "" {
 		credentials.Identity = identity // a set without its name is no browser's
@@ -253,14 +268,14 @@ func (s *Site) adopt(ctx context.Context, user *bridgev2.User, session *Session)
 		existing.Client.Disconnect() // before its session is replaced
 	}
 	var made *bridgev2.UserLogin
-	if err = session.Store(ctx); err == nil {
+	if err = session.begin(ctx); err == nil {
 		made, err = user.NewLogin(ctx, &database.UserLogin{
 			ID: session.Login, RemoteName: session.Name, Metadata: session.Metadata,
-		}, &bridgev2.NewLoginParams{LoadUserLogin: session.Load})
+		}, &bridgev2.NewLoginParams{LoadUserLogin: session.load})
 	}
 	if err != nil {
 		log.Err(err).Msg("Could not store a login")
-		if err = session.Forget(context.WithoutCancel(ctx)); err != nil {
+		if err = session.Sessions.EndSession(context.WithoutCancel(ctx), string(session.Login)); err != nil {
 			log.Err(err).Msg("Could not delete the session of a login that was not stored")
 		}
 		return nil, s.fail(codeNotStored)

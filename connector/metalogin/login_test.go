@@ -16,7 +16,7 @@ import (
 func testSite() *Site {
 	return &Site{
 		Names:  Names{Key: "example", Network: "Example", Company: "Example Inc.", Home: "https://www.example.org/"},
-		Domain: "example.org", Needed: []string{"user", "session"},
+		Domain: "example.org", Needed: []string{"user", "session"}, Account: "user",
 		Parse: func(pasted string) (*web.Credentials, error) {
 			return web.ParseCredentials(pasted, []string{"example.org"}, []string{"user", "session"})
 		},
@@ -59,11 +59,6 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("the session %q became %q (%v)", session, credentials.Cookies.Get("session"), err)
 		}
 	}
-	refusal := s.Fail("ODD", "this is odd.")
-	s.Parse = func(string) (*web.Credentials, error) { return nil, refusal }
-	if _, err = s.Credentials(good); !errors.Is(err, refusal) {
-		t.Errorf("a network's own refusal became %v", err)
-	}
 	s = testSite()
 	for name, test := range map[string]struct {
 		values     map[string]string
@@ -71,6 +66,7 @@ func TestCredentials(t *testing.T) {
 	}{
 		"nothing":          {nil, "NOT_COOKIES", "neither"},
 		"one missing":      {with("session", ""), "COOKIES_MISSING", "session. Copy"},
+		"no number":        {with("user", "me"), "COOKIES_WRONG", "the cookie user is not an account's number"},
 		"header injection": {with("session", "a\r\nX: y"), "NOT_COOKIES", "neither"},
 	} {
 		var answer bridgev2.RespError

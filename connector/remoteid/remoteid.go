@@ -3,7 +3,10 @@
 // ids, so the format never changes without a migration. Pure functions, for any goroutine.
 package remoteid
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Network is the prefix of one network's ids, and its key in the config.
 type Network string
@@ -39,4 +42,11 @@ func Of[T ~string](network Network, id T) (raw string, ok bool) {
 		return "", false
 	}
 	return raw, true
+}
+
+// Number reads a network's own id where that is a number above 0, in the one way of writing it. It is false for anything
+// else, so that no two ids mean the same.
+func Number(raw string) (int64, bool) {
+	number, err := strconv.ParseInt(raw, 10, 64)
+	return number, err == nil && number > 0 && strconv.FormatInt(number, 10) == raw
 }

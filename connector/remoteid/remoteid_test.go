@@ -53,3 +53,14 @@ func FuzzMakeThenCut(f *testing.F) {
 		}
 	})
 }
+
+func TestNumber(t *testing.T) {
+	for raw, want := range map[string]int64{
+		"1": 1, "9223372036854775807": 1<<63 - 1, "": 0, "0": 0, "-1": 0, "+1": 0, "01": 0, " 1": 0, "1a": 0,
+		"9223372036854775808": 0,
+	} {
+		if got, ok := Number(raw); ok != (want != 0) || ok && got != want {
+			t.Errorf("Number(%q) is %d (%t), want %d", raw, got, ok, want)
+		}
+	}
+}

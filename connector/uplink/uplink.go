@@ -3,9 +3,11 @@
 package uplink
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/status"
@@ -51,4 +53,11 @@ func Recover(login *bridgev2.UserLogin, name string) {
 		Bytes("stack", debug.Stack()).
 		Msg("Goroutine panicked")
 	login.BridgeState.Send(status.BridgeState{StateEvent: status.StateUnknownError, Error: ErrorPanicked})
+}
+
+// Bound is a context for one piece of work of a login: it ends with ctx, with life and after timeout.
+func Bound(ctx, life context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	stop := context.AfterFunc(life, cancel)
+	return ctx, func() { stop(); cancel() }
 }

@@ -215,7 +215,5 @@ func (c *Client) goDo(name string, f func()) {
 
 // bound is a context for one piece of work: it ends with the caller's, with the login and after timeout.
 func (c *Client) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	stop := context.AfterFunc(c.ctx, cancel)
-	return ctx, func() { stop(); cancel() }
+	return uplink.Bound(ctx, c.ctx, timeout)
 }

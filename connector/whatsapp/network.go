@@ -150,15 +150,7 @@ func deviceOf(login *database.UserLogin) types.JID {
 
 // loginMeta is our part of a login's metadata, made if need be.
 func loginMeta(login *database.UserLogin) *crosschatdb.WhatsAppUserLogin {
-	meta, ok := login.Metadata.(*crosschatdb.UserLoginMetadata)
-	if !ok {
-		meta = &crosschatdb.UserLoginMetadata{}
-		login.Metadata = meta
-	}
-	if meta.WhatsApp == nil {
-		meta.WhatsApp = &crosschatdb.WhatsAppUserLogin{}
-	}
-	return meta.WhatsApp
+	return crosschatdb.LoginPart(login, func(m *crosschatdb.UserLoginMetadata) **crosschatdb.WhatsAppUserLogin { return &m.WhatsApp })
 }
 
 // GetName implements bridgev2.NetworkConnector.
