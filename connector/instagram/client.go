@@ -148,14 +148,14 @@ func (c *Client) begin(portal *bridgev2.Portal) (at place, err error) {
 		return at, names.ErrNotLoggedIn()
 	}
 	if why := loginMeta(c.login.UserLogin).Stopped; why != "" {
-		return at, errStopped(why)
+		return at, names.ErrStopped(why)
 	}
 	peer, group, err := parsePortal(portal.ID)
 	if err != nil {
 		return at, fmt.Errorf("thread of portal: %w", err)
 	}
 	if !c.work.Begin() {
-		return at, errStopping()
+		return at, ledger.ErrStopping()
 	}
 	at.short = group
 	if peer != 0 {

@@ -13,13 +13,14 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/ledger"
 )
 
 // fileFromMatrix uploads a file and puts it into a message. Errors are ready for bridgev2.
 func (c *Client) fileFromMatrix(ctx context.Context, at place, msg *bridgev2.MatrixMessage, out *outgoing) error {
 	content := msg.Content
 	if at.short == 0 {
-		return refuse("a chat on Instagram has to begin with a text; send one first")
+		return ledger.Refuse("a chat on Instagram has to begin with a text; send one first")
 	}
 	if content.GetCaption() != "" {
 		caption := *content
@@ -43,16 +44,11 @@ func (c *Client) fileFromMatrix(ctx context.Context, at place, msg *bridgev2.Mat
 	})
 	switch {
 	case errors.Is(err, convert.ErrNoFFmpeg):
-		return refusedFile(err, "the bridge needs ffmpeg to convert this file for Instagram, and it is not installed; ask the bridge's administrator, or send it in another format")
+		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Instagram, and it is not installed; ask the bridge's administrator, or send it in another format")
 	case errors.Is(err, convert.ErrTranscode):
-		return refusedFile(err, "the file can't be converted to a format that Instagram takes")
+		return ledger.RefuseFile(err, "the file can't be converted to a format that Instagram takes")
 	}
 	return err
-}
-
-func refusedFile(err error, message string) error {
-	return bridgev2.WrapErrorInStatus(err).WithMessage(message).WithIsCertain(true).WithSendNotice(true).
-		WithErrorReason(event.MessageStatusUnsupported)
 }
 
 // What Instagram takes as it is (protocol notes, section 8.1).
@@ -125,9 +121,9 @@ func (c *Client) upload(ctx context.Context, at place, content *event.MessageEve
 	attachment, err := c.wire.Upload(ctx, upload)
 	switch {
 	case errors.Is(err, wire.ErrNoAttachment) && strings.HasPrefix(mimeType, "video/"):
-		return 0, refusedFile(err, "Instagram takes no videos from this account's browsers; send it from the app")
+		return 0, ledger.RefuseFile(err, "Instagram takes no videos from this account's browsers; send it from the app")
 	case errors.Is(err, wire.ErrNoAttachment):
-		return 0, refusedFile(err, "Instagram did not take the file; send it in another format")
+		return 0, ledger.RefuseFile(err, "Instagram did not take the file; send it in another format")
 	case err != nil:
 		return 0, sendError(fmt.Errorf("upload media: %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/ledger"
 )
 
 // outgoing is a message on its way to Instagram: a text, or a file with a caption, which follows it as a text.
@@ -35,7 +36,7 @@ func (c *Client) fromMatrix(ctx context.Context, at place, msg *bridgev2.MatrixM
 	case event.MsgImage, event.MsgVideo, event.MsgAudio, event.CapMsgSticker:
 		err = c.fileFromMatrix(ctx, at, msg, out)
 	case event.MsgFile:
-		err = refuse("Instagram has no files, only pictures, videos and voice messages")
+		err = ledger.Refuse("Instagram has no files, only pictures, videos and voice messages")
 	default:
 		err = fmt.Errorf("%w %q", bridgev2.ErrUnsupportedMessageType, msg.Content.MsgType)
 	}
@@ -69,9 +70,9 @@ func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, []w
 	most := c.network.Config.MaxTextLength
 	switch length := convert.Units(text); {
 	case strings.TrimSpace(text) == "":
-		return "", nil, refuse("the message is empty")
+		return "", nil, ledger.Refuse("the message is empty")
 	case length > most:
-		return "", nil, refuse(fmt.Sprintf("the text has %d characters, Instagram takes at most %d", length, most))
+		return "", nil, ledger.Refuse(fmt.Sprintf("the text has %d characters, Instagram takes at most %d", length, most))
 	}
 	return text, c.mentionsFromMatrix(text, named), nil
 }

@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/ledger"
 )
 
 // A file that could not be had leaves a placeholder, whose row remembers which file of the message it was. A reaction to the
@@ -83,22 +84,22 @@ var errStillMissing = errors.New("it is not on Instagram's servers any more")
 func (c *Client) askAgain(ctx context.Context, portal *bridgev2.Portal, row *database.Message) error {
 	mid, err := parseMessageID(row.ID)
 	if err != nil {
-		return refuse("this message is not on Instagram")
+		return ledger.Refuse("this message is not on Instagram")
 	}
 	return c.onThread(ctx, portal, func(ctx context.Context, at place) error {
 		found, err := c.wire.Message(ctx, at.short, mid, c.newer(ctx, row))
 		if errors.Is(err, wire.ErrNotFound) {
-			return refuse(errStillMissing.Error())
+			return ledger.Refuse(errStillMissing.Error())
 		} else if err != nil {
 			return err
 		}
 		files, index := allFiles(found.Content), messageMeta(row).Missing-1
 		if index < 0 || index >= len(files) {
-			return refuse(errStillMissing.Error())
+			return ledger.Refuse(errStillMissing.Error())
 		}
 		author, err := parseID(row.SenderID)
 		if err != nil {
-			return refuse("this message is not on Instagram")
+			return ledger.Refuse("this message is not on Instagram")
 		}
 		// The portal's loop is busy with this reaction, so the file follows when it is free.
 		c.goDo("missing file", func() { c.bringFile(row, c.as(author), files[index]) })

@@ -13,6 +13,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
 
@@ -80,7 +81,7 @@ func (c *Client) unreacted(ctx context.Context, t thread, mid wire.MessageID, r 
 func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.MatrixReaction) (bridgev2.MatrixReactionPreResponse, error) {
 	emoji := variationselector.FullyQualify(msg.Content.RelatesTo.Key)
 	if emoji == "" || len(emoji) > longestEmoji || !emojirunes.IsOnlyEmojis(emoji) {
-		return bridgev2.MatrixReactionPreResponse{}, refuse("Instagram has only emoji as reactions")
+		return bridgev2.MatrixReactionPreResponse{}, ledger.Refuse("Instagram has only emoji as reactions")
 	}
 	return bridgev2.MatrixReactionPreResponse{SenderID: c.GetUserID(), Emoji: emoji, MaxReactions: 1}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/ledger"
 )
 
 // errAway is told to a user who asks for somebody while Instagram can't be asked.
@@ -131,7 +132,7 @@ func (c *Client) reachable(ctx context.Context, id wire.IGID) (person, error) {
 		}
 	}
 	if known.name() == "" {
-		return person{}, refuse("this person is not on Instagram any more")
+		return person{}, ledger.Refuse("this person is not on Instagram any more")
 	}
 	return known, nil
 }

@@ -204,20 +204,20 @@ func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit)
 	meta := messageMeta(msg.EditTarget)
 	switch {
 	case msg.EditTarget.SenderID != c.GetUserID():
-		return refuse("only your own messages can be edited on Instagram")
+		return ledger.Refuse("only your own messages can be edited on Instagram")
 	case time.Since(msg.EditTarget.Timestamp) > editWindow:
-		return refuse("Instagram lets messages be edited for 15 minutes only, and this one is older")
+		return ledger.Refuse("Instagram lets messages be edited for 15 minutes only, and this one is older")
 	case msg.EditTarget.EditCount >= maxEdits:
-		return refuse("Instagram lets a message be edited five times only")
+		return ledger.Refuse("Instagram lets a message be edited five times only")
 	case msg.EditTarget.PartID != "":
-		return refuse("a message that is in several pieces here can be edited on Instagram only")
+		return ledger.Refuse("a message that is in several pieces here can be edited on Instagram only")
 	}
 	content := msg.Content
 	switch content.MsgType {
 	case event.MsgText, event.MsgNotice, event.MsgEmote:
 	default:
 		if meta.Caption == "" {
-			return refuse("Instagram has no captions: what is said of a file is a message of its own there, and this file came without; write one")
+			return ledger.Refuse("Instagram has no captions: what is said of a file is a message of its own there, and this file came without; write one")
 		}
 		if content.GetCaption() == "" {
 			return c.dropCaption(ctx, msg, meta)
@@ -260,7 +260,7 @@ func (c *Client) dropCaption(ctx context.Context, msg *bridgev2.MatrixEdit, meta
 // try finds the file.
 func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove) error {
 	if msg.TargetMessage.SenderID != c.GetUserID() {
-		return refuse("only your own messages can be unsent on Instagram; it is gone here only")
+		return ledger.Refuse("only your own messages can be unsent on Instagram; it is gone here only")
 	}
 	caption := messageMeta(msg.TargetMessage).Caption
 	return c.act(ctx, msg.Portal, msg.TargetMessage.ID, func(ctx context.Context, at place, mid wire.MessageID) error {
@@ -300,7 +300,7 @@ func (c *Client) longID(ctx context.Context, at place) (wire.LongID, error) {
 func (c *Client) act(ctx context.Context, portal *bridgev2.Portal, target networkid.MessageID, do func(ctx context.Context, at place, mid wire.MessageID) error) error {
 	mid, err := parseMessageID(target)
 	if err != nil {
-		return refuse("this message is not on Instagram")
+		return ledger.Refuse("this message is not on Instagram")
 	}
 	return c.onThread(ctx, portal, func(ctx context.Context, at place) error { return do(ctx, at, mid) })
 }
@@ -347,7 +347,7 @@ func sendError(err error) error {
 	case errors.As(err, &stale):
 		return status.WithIsCertain(true).WithMessage("Instagram has changed, and this does not work until the bridge is brought up to date; see what its bot wrote")
 	case errors.As(err, &stop):
-		return errStopped(string(stop.Kind))
+		return names.ErrStopped(string(stop.Kind))
 	case errors.Is(err, wire.ErrNotFound):
 		return status.WithIsCertain(true).WithMessage("this is not on Instagram any more")
 	case errors.Is(err, wire.ErrNotConnected):
@@ -366,21 +366,4 @@ func reason(text string) string {
 		return "it gave no reason"
 	}
 	return text
-}
-
-// refuse is the error of what Instagram does not let one do: trying again does not help.
-func refuse(why string) error {
-	return bridgev2.WrapErrorInStatus(errors.New(why)).WithErrorAsMessage().WithIsCertain(true).WithSendNotice(true).
-		WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported)
-}
-
-func errStopped(kind string) error {
-	return bridgev2.WrapErrorInStatus(errors.New("session is stopped")).WithIsCertain(true).WithSendNotice(true).
-		WithMessage(fmt.Sprintf("Instagram has stopped this session (%s); see what the bridge's bot wrote, then repeat the message", kind))
-}
-
-func errStopping() error {
-	return ledger.Pending(bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
-		WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
-		WithMessage("the bridge was just stopping; send the message again"))
 }

@@ -145,13 +145,13 @@ func (c *Client) begin(portal *bridgev2.Portal) (thread int64, err error) {
 		return 0, names.ErrNotLoggedIn()
 	}
 	if why := loginMeta(c.login.UserLogin).Stopped; why != "" {
-		return 0, errStopped(why)
+		return 0, names.ErrStopped(why)
 	}
 	if thread, err = parseID(portal.ID); err != nil {
 		return 0, fmt.Errorf("thread of portal: %w", err)
 	}
 	if !c.work.Begin() {
-		return 0, errStopping()
+		return 0, ledger.ErrStopping()
 	}
 	return thread, nil
 }

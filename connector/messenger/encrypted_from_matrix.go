@@ -24,6 +24,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 )
 
 // fromMatrix converts a message, to one or to several in a row; the error is ready for bridgev2. It uploads media.
@@ -102,7 +103,7 @@ func (e *encrypted) textFromMatrix(content *event.MessageEventContent) (*waCommo
 func locationFromMatrix(content *event.MessageEventContent) (outbound, error) {
 	place, err := convert.ParseGeo(content.GeoURI)
 	if err != nil {
-		return nil, refuse("the location has no coordinates that Messenger understands")
+		return nil, ledger.Refuse("the location has no coordinates that Messenger understands")
 	}
 	title := "Shared location"
 	// Clients write "Location" and the coordinates into the body where the user gave no name.
@@ -178,9 +179,9 @@ func (u *upload) run(ctx context.Context) (err error) {
 	})
 	switch {
 	case errors.Is(err, convert.ErrNoFFmpeg):
-		return refusedFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
+		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
 	case errors.Is(err, convert.ErrTranscode):
-		return refusedFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
+		return ledger.RefuseFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
 
@@ -152,7 +153,7 @@ func (c *Client) HandleMatrixDisappearingTimer(ctx context.Context, msg *bridgev
 // setTimer tells Messenger of a new timer. Only encrypted chats have one. The error is ready for bridgev2.
 func (c *Client) setTimer(ctx context.Context, portal *bridgev2.Portal, setting database.DisappearingSetting, evt id.EventID, at int64) error {
 	if !c.onEncrypted(portal) {
-		return refuse("only encrypted chats of Messenger have a timer for disappearing messages")
+		return ledger.Refuse("only encrypted chats of Messenger have a timer for disappearing messages")
 	}
 	meta := portalMeta(portal)
 	next := *meta

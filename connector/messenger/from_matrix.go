@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/task"
 )
@@ -70,9 +71,9 @@ func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, tas
 func checkText(text string) error {
 	switch length := convert.Units(text); {
 	case strings.TrimSpace(text) == "":
-		return refuse("the message is empty")
+		return ledger.Refuse("the message is empty")
 	case length > maxTextLength:
-		return refuse(fmt.Sprintf("the text has %d characters, Messenger takes at most %d", length, maxTextLength))
+		return ledger.Refuse(fmt.Sprintf("the text has %d characters, Messenger takes at most %d", length, maxTextLength))
 	}
 	return nil
 }
@@ -142,16 +143,11 @@ func (c *Client) fileFromMatrix(ctx context.Context, key int64, msg *bridgev2.Ma
 	})
 	switch {
 	case errors.Is(err, convert.ErrNoFFmpeg):
-		return refusedFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
+		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
 	case errors.Is(err, convert.ErrTranscode):
-		return refusedFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
+		return ledger.RefuseFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
 	}
 	return err
-}
-
-func refusedFile(err error, message string) error {
-	return bridgev2.WrapErrorInStatus(err).WithMessage(message).WithIsCertain(true).WithSendNotice(true).
-		WithErrorReason(event.MessageStatusUnsupported)
 }
 
 // prepare gives use the file in a format that Messenger takes. Stickers can only be sent as pictures.

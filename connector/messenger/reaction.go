@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire/lightspeed"
 )
 
@@ -58,7 +59,7 @@ func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.Matrix
 	}
 	emoji := variationselector.FullyQualify(msg.Content.RelatesTo.Key)
 	if emoji == "" || len(emoji) > longestEmoji || !emojirunes.IsOnlyEmojis(emoji) {
-		return bridgev2.MatrixReactionPreResponse{}, refuse("Messenger has only emoji as reactions")
+		return bridgev2.MatrixReactionPreResponse{}, ledger.Refuse("Messenger has only emoji as reactions")
 	}
 	return bridgev2.MatrixReactionPreResponse{SenderID: c.GetUserID(), Emoji: emoji, MaxReactions: 1}, nil
 }

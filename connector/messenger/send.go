@@ -95,7 +95,7 @@ func outgoingID(login networkid.UserLoginID, evt id.EventID, at int64) int64 {
 func (c *Client) act(ctx context.Context, portal *bridgev2.Portal, target networkid.MessageID, do func(ctx context.Context, thread int64, mid string) error) error {
 	mid, err := parseMessageID(target)
 	if err != nil {
-		return refuse("this message is not on Messenger")
+		return ledger.Refuse("this message is not on Messenger")
 	}
 	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error {
 		ledger.Passing("network.sending")
@@ -118,18 +118,18 @@ func (c *Client) connected() error {
 func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit) error {
 	switch {
 	case msg.EditTarget.SenderID != c.GetUserID():
-		return refuse("only your own messages can be edited on Messenger")
+		return ledger.Refuse("only your own messages can be edited on Messenger")
 	case time.Since(msg.EditTarget.Timestamp) > editWindow:
-		return refuse("Messenger lets messages be edited for 15 minutes only, and this one is older")
+		return ledger.Refuse("Messenger lets messages be edited for 15 minutes only, and this one is older")
 	case msg.EditTarget.EditCount >= maxEdits:
-		return refuse("Messenger lets a message be edited five times only")
+		return ledger.Refuse("Messenger lets a message be edited five times only")
 	case msg.EditTarget.PartID != "":
-		return refuse("a message that is in several pieces here can be edited on Messenger only")
+		return ledger.Refuse("a message that is in several pieces here can be edited on Messenger only")
 	}
 	switch msg.Content.MsgType {
 	case event.MsgText, event.MsgNotice, event.MsgEmote:
 	default:
-		return refuse("Messenger lets only texts be edited")
+		return ledger.Refuse("Messenger lets only texts be edited")
 	}
 	if isEncrypted(msg.EditTarget.ID) {
 		err := c.encrypted.edit(ctx, msg)
@@ -154,7 +154,7 @@ func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit)
 // HandleMatrixMessageRemove implements bridgev2.RedactionHandlingNetworkAPI.
 func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove) error {
 	if msg.TargetMessage.SenderID != c.GetUserID() {
-		return refuse("only your own messages can be unsent on Messenger; it is gone here only")
+		return ledger.Refuse("only your own messages can be unsent on Messenger; it is gone here only")
 	}
 	if isEncrypted(msg.TargetMessage.ID) {
 		return c.encrypted.unsend(ctx, msg)
@@ -259,7 +259,7 @@ func sendError(err error) error {
 		}
 		return status.WithIsCertain(true).WithMessage(fmt.Sprintf("Messenger refused this: %s", text))
 	case errors.As(err, &stop):
-		return errStopped(string(stop.Kind))
+		return names.ErrStopped(string(stop.Kind))
 	case errors.Is(err, wire.ErrNotConnected):
 		return ledger.Pending(status.WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("there was no connection to Messenger; try again when it is back"))
@@ -267,21 +267,4 @@ func sendError(err error) error {
 		return ledger.Pending(status.WithIsCertain(false).WithErrorReason(event.MessageStatusNetworkError).
 			WithMessage("Messenger did not confirm this in time; look there before you try again"))
 	}
-}
-
-// refuse is the error of what Messenger does not let one do: trying again does not help.
-func refuse(why string) error {
-	return bridgev2.WrapErrorInStatus(errors.New(why)).WithErrorAsMessage().WithIsCertain(true).WithSendNotice(true).
-		WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported)
-}
-
-func errStopped(kind string) error {
-	return bridgev2.WrapErrorInStatus(errors.New("session is stopped")).WithIsCertain(true).WithSendNotice(true).
-		WithMessage(fmt.Sprintf("Facebook has stopped this session (%s); see what the bridge's bot wrote, then repeat the message", kind))
-}
-
-func errStopping() error {
-	return ledger.Pending(bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
-		WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
-		WithMessage("the bridge was just stopping; send the message again"))
 }

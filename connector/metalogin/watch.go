@@ -2,6 +2,7 @@ package metalogin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -237,4 +238,10 @@ func (n Names) ErrNotLoggedIn() error {
 	return bridgev2.WrapErrorInStatus(bridgev2.ErrNotLoggedIn).
 		WithIsCertain(true).WithSendNotice(true).
 		WithMessage("you are not logged in to " + n.Network + "; log in again, then repeat the message")
+}
+
+// ErrStopped is the outcome of a message on a login whose session was stopped; kind says how.
+func (n Names) ErrStopped(kind string) error {
+	return bridgev2.WrapErrorInStatus(errors.New("session is stopped")).WithIsCertain(true).WithSendNotice(true).
+		WithMessage(fmt.Sprintf("%s has stopped this session (%s); see what the bridge's bot wrote, then repeat the message", n.Company, kind))
 }

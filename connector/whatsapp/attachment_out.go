@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 )
 
 // thumbnailSide is the size of the picture that WhatsApp's own clients put into a message.
@@ -34,17 +35,12 @@ func (c *Client) fetch(ctx context.Context, content *event.MessageEventContent, 
 	})
 	switch {
 	case errors.Is(err, convert.ErrNoFFmpeg):
-		return refusedFile(err, "the bridge needs ffmpeg to convert this file for WhatsApp, and it is not installed; ask the bridge's administrator, or send it in another format")
+		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for WhatsApp, and it is not installed; ask the bridge's administrator, or send it in another format")
 	case errors.Is(err, convert.ErrTranscode):
-		return refusedFile(err, "the file can't be converted to a format that WhatsApp takes; send it as a file")
+		return ledger.RefuseFile(err, "the file can't be converted to a format that WhatsApp takes; send it as a file")
 	default:
 		return err
 	}
-}
-
-func refusedFile(err error, message string) error {
-	return bridgev2.WrapErrorInStatus(err).WithMessage(message).WithIsCertain(true).WithSendNotice(true).
-		WithErrorReason(event.MessageStatusUnsupported)
 }
 
 // captionOf is a message's caption, nil if it has none. The error is ready for bridgev2.

@@ -17,7 +17,6 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
-	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
@@ -207,11 +206,11 @@ func (c *Client) HandleMatrixEdit(ctx context.Context, msg *bridgev2.MatrixEdit)
 	defer done()
 	switch {
 	case key.Sender != c.self:
-		return refuse("only your own messages can be edited on WhatsApp")
+		return ledger.Refuse("only your own messages can be edited on WhatsApp")
 	case time.Since(msg.EditTarget.Timestamp) > editWindow:
-		return refuse("WhatsApp lets messages be edited for 15 minutes only, and this one is older")
+		return ledger.Refuse("WhatsApp lets messages be edited for 15 minutes only, and this one is older")
 	case msg.EditTarget.PartID != "":
-		return refuse("a message that is in several pieces here can be edited on your phone only")
+		return ledger.Refuse("a message that is in several pieces here can be edited on your phone only")
 	}
 	content, err := c.fromMatrix(ctx, &bridgev2.MatrixMessage{MatrixEventBase: msg.MatrixEventBase})
 	if err != nil {
@@ -231,9 +230,9 @@ func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Ma
 	defer done()
 	switch {
 	case key.Sender != c.self && chat.Server != types.GroupServer:
-		return refuse("only your own messages can be deleted for others on WhatsApp; it is gone here only")
+		return ledger.Refuse("only your own messages can be deleted for others on WhatsApp; it is gone here only")
 	case time.Since(msg.TargetMessage.Timestamp) > deleteWindow:
-		return refuse("WhatsApp lets messages be deleted for everyone for two and a half days only, and this one is older; it is gone here only")
+		return ledger.Refuse("WhatsApp lets messages be deleted for everyone for two and a half days only, and this one is older; it is gone here only")
 	}
 	_, err = c.send(ctx, chat, c.wa.BuildRevoke(chat, key.Sender, key.ID), outgoingID(c.login.ID, msg.Event.ID))
 	return err
@@ -242,7 +241,7 @@ func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Ma
 // beginChange is how sending a change of a message begins. Unless there is an error, done must be called.
 func (c *Client) beginChange(portal *bridgev2.Portal, target networkid.MessageID) (chat types.JID, key messageKey, done func(), err error) {
 	if key, err = parseMessageID(target); err != nil {
-		return chat, key, nil, refuse("this message is not on WhatsApp")
+		return chat, key, nil, ledger.Refuse("this message is not on WhatsApp")
 	}
 	chat, done, err = c.beginSend(portal)
 	return chat, key, done, err
@@ -260,14 +259,8 @@ func (c *Client) beginSend(portal *bridgev2.Portal) (chat types.JID, done func()
 		return chat, nil, fmt.Errorf("chat of portal: %w", err)
 	}
 	if !c.work.Begin() {
-		return chat, nil, errStopping()
+		return chat, nil, ledger.ErrStopping()
 	}
 	c.active()
 	return chat, c.work.Done, nil
-}
-
-// refuse is the error of what WhatsApp does not let one do: trying again does not help.
-func refuse(why string) error {
-	return bridgev2.WrapErrorInStatus(errors.New(why)).WithErrorAsMessage().WithIsCertain(true).WithSendNotice(true).
-		WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported)
 }

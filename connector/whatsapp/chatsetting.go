@@ -17,6 +17,8 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
+
+	"crosschat/connector/ledger"
 )
 
 // What a user chooses for a chat on their phone (muted, pinned, archived) shows in their Matrix account as a push rule and
@@ -195,7 +197,7 @@ func (c *Client) set(ctx context.Context, portal *bridgev2.Portal, patch func(ty
 		return bridgev2.ErrNotLoggedIn
 	}
 	if !c.work.Begin() {
-		return errStopping()
+		return ledger.ErrStopping()
 	}
 	defer c.work.Done()
 	chat, err := parseChat(portal.ID)

@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 	"crosschat/connector/meow"
 )
 
@@ -41,7 +42,7 @@ func (c *Client) HandleMatrixRoomName(ctx context.Context, msg *bridgev2.MatrixR
 	portal := msg.Portal
 	err := c.changeGroup(ctx, portal, func(ctx context.Context, group types.JID) error {
 		if msg.Content.Name == "" {
-			return refuse("a group on WhatsApp must have a name")
+			return ledger.Refuse("a group on WhatsApp must have a name")
 		}
 		return c.wa.SetGroupName(ctx, group, msg.Content.Name)
 	})
@@ -108,7 +109,7 @@ func (c *Client) groupPicture(ctx context.Context, content *event.RoomAvatarEven
 	err = c.fetch(ctx, file, maxImageSize, func(_ context.Context, file *os.File) error {
 		picture, err = convert.Thumbnail(file, groupPictureSide)
 		if err == nil && picture == nil {
-			err = refuse("WhatsApp takes JPEG and PNG as the picture of a group")
+			err = ledger.Refuse("WhatsApp takes JPEG and PNG as the picture of a group")
 		}
 		return err
 	})
@@ -177,7 +178,7 @@ func (c *Client) changeMember(ctx context.Context, group, who types.JID, change 
 	}
 	for _, answer := range answers {
 		if why := memberRefusal(answer.Error, change == whatsmeow.ParticipantChangeAdd); why != "" {
-			return refuse(why)
+			return ledger.Refuse(why)
 		}
 	}
 	return nil
@@ -230,7 +231,7 @@ func groupError(err error) error {
 	case err == nil, errors.As(err, new(bridgev2.MessageStatus)):
 		return err
 	case errors.Is(err, whatsmeow.ErrInvalidImageFormat):
-		return refuse("WhatsApp does not take this picture")
+		return ledger.Refuse("WhatsApp does not take this picture")
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return status.WithMessage("WhatsApp does not let you change this: only the group's admins may")
 	case code == http.StatusNotAcceptable, code == http.StatusBadRequest:

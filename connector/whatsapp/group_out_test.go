@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/fakematrix"
+	"crosschat/connector/ledger"
 )
 
 // TestGroupErrors: each way in which WhatsApp does not take a change of a group is told in plain words.
@@ -33,7 +34,7 @@ func TestGroupErrors(t *testing.T) {
 		{whatsmeow.ErrNotConnected, "can't be reached"},
 		{context.DeadlineExceeded, "can't be reached"},
 		{errors.New("odd"), "could not be changed"},
-		{refuse("no"), "no"},
+		{ledger.Refuse("no"), "no"},
 	} {
 		var status bridgev2.MessageStatus
 		if err := groupError(test.err); !errors.As(err, &status) {

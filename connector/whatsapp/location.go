@@ -17,6 +17,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
 
@@ -111,7 +112,7 @@ func liveOf(row *database.Message) *crosschatdb.WhatsAppLive {
 func locationFromMatrix(content *event.MessageEventContent) (*waE2E.Message, error) {
 	place, err := convert.ParseGeo(content.GeoURI)
 	if err != nil {
-		return nil, refuse("the location has no coordinates that WhatsApp understands")
+		return nil, ledger.Refuse("the location has no coordinates that WhatsApp understands")
 	}
 	location := &waE2E.LocationMessage{
 		DegreesLatitude: proto.Float64(place.Latitude), DegreesLongitude: proto.Float64(place.Longitude),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"crosschat/connector/ledger"
 )
 
 // paceBurst is how many messages may go out at once before the pause counts: what a person has typed while there was no
@@ -48,7 +50,7 @@ func (c *Client) paced(ctx context.Context) error {
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	if err := c.pace.wait(ctx, pause); err != nil {
-		return errStopping()
+		return ledger.ErrStopping()
 	}
 	return nil
 }

@@ -216,11 +216,11 @@ func (c *Client) HandleMatrixPollStart(ctx context.Context, msg *bridgev2.Matrix
 	question := strings.TrimSpace(start.Question.GetText())
 	switch {
 	case question == "":
-		return nil, refuse("the poll has no question")
+		return nil, ledger.Refuse("the poll has no question")
 	case utf8.RuneCountInString(question) > maxPollQuestion:
-		return nil, refuse(fmt.Sprintf("WhatsApp takes questions of at most %d characters", maxPollQuestion))
+		return nil, ledger.Refuse(fmt.Sprintf("WhatsApp takes questions of at most %d characters", maxPollQuestion))
 	case len(start.Answers) < 2 || len(start.Answers) > maxPollOptions:
-		return nil, refuse(fmt.Sprintf("WhatsApp takes polls of 2 to %d options", maxPollOptions))
+		return nil, ledger.Refuse(fmt.Sprintf("WhatsApp takes polls of 2 to %d options", maxPollOptions))
 	}
 	var names []string
 	var options []crosschatdb.WhatsAppOption
@@ -228,7 +228,7 @@ func (c *Client) HandleMatrixPollStart(ctx context.Context, msg *bridgev2.Matrix
 	for _, answer := range start.Answers {
 		name := strings.TrimSpace(answer.GetText())
 		if length := utf8.RuneCountInString(name); length == 0 || length > maxPollOption || seen[name] {
-			return nil, refuse(fmt.Sprintf("WhatsApp takes options of 1 to %d characters, each once", maxPollOption))
+			return nil, ledger.Refuse(fmt.Sprintf("WhatsApp takes options of 1 to %d characters, each once", maxPollOption))
 		}
 		seen[name] = true
 		names = append(names, name)
@@ -270,7 +270,7 @@ func (c *Client) HandleMatrixPollVote(ctx context.Context, msg *bridgev2.MatrixP
 	for _, answer := range msg.Content.Response.Answers {
 		hash, ok := voteHash(msg.VoteTo, answer)
 		if !ok {
-			return nil, refuse("the poll has no such option")
+			return nil, ledger.Refuse("the poll has no such option")
 		}
 		vote.SelectedOptions = append(vote.SelectedOptions, hash)
 	}
@@ -281,7 +281,7 @@ func (c *Client) HandleMatrixPollVote(ctx context.Context, msg *bridgev2.MatrixP
 		ID: key.ID,
 	}, vote)
 	if errors.Is(err, whatsmeow.ErrOriginalMessageSecretNotFound) {
-		return nil, refuse("the bridge does not have this poll's key; vote on your phone")
+		return nil, ledger.Refuse("the bridge does not have this poll's key; vote on your phone")
 	} else if err != nil {
 		return nil, fmt.Errorf("encrypt vote: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/ledger"
 )
 
 // longestEmoji is more bytes than any emoji has; the longest are families and flags of regions.
@@ -56,7 +57,7 @@ func (c *Client) PreHandleMatrixReaction(_ context.Context, msg *bridgev2.Matrix
 	}
 	emoji := variationselector.FullyQualify(msg.Content.RelatesTo.Key)
 	if emoji == "" || len(emoji) > longestEmoji || !emojirunes.IsOnlyEmojis(emoji) {
-		return bridgev2.MatrixReactionPreResponse{}, refuse("WhatsApp has only emoji as reactions")
+		return bridgev2.MatrixReactionPreResponse{}, ledger.Refuse("WhatsApp has only emoji as reactions")
 	}
 	return bridgev2.MatrixReactionPreResponse{SenderID: c.GetUserID(), Emoji: emoji, MaxReactions: 1}, nil
 }
@@ -89,7 +90,7 @@ func (c *Client) HandleMatrixReactionRemove(ctx context.Context, msg *bridgev2.M
 	}
 	defer done()
 	if msg.TargetReaction.SenderID != c.GetUserID() {
-		return refuse("only your own reactions can be taken back")
+		return ledger.Refuse("only your own reactions can be taken back")
 	}
 	_, err = c.send(ctx, chat, c.wa.BuildReaction(chat, key.Sender, key.ID, ""), outgoingID(c.login.ID, msg.Event.ID))
 	return err

@@ -159,12 +159,6 @@ func errNotLoggedIn() error {
 		WithMessage("you are not logged in to WhatsApp; log in again, then repeat the message")
 }
 
-func errStopping() error {
-	return ledger.Pending(bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).
-		WithIsCertain(true).WithErrorReason(event.MessageStatusNetworkError).
-		WithMessage("the bridge was just stopping; send the message again"))
-}
-
 // HandleMatrixReadReceipt implements bridgev2.ReadReceiptHandlingNetworkAPI. WhatsApp wants each message named. Without a
 // connection that waits for one, but not the room. In a request nothing is marked read.
 func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.MatrixReadReceipt) error {

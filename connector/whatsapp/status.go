@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 
 	"crosschat/connector/history"
@@ -43,7 +44,7 @@ func isReadOnly(id networkid.PortalID) bool {
 }
 
 func errReadOnly() error {
-	return refuse("this room can only be read: nothing written here goes to WhatsApp")
+	return ledger.Refuse("this room can only be read: nothing written here goes to WhatsApp")
 }
 
 // commandStatus switches status updates on and off.
