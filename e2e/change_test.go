@@ -150,21 +150,23 @@ func editIn(s *stage) {
 		edit(anna, control.Target{Chat: s.me.ID, ID: greeting.ID}, text)
 		s.mustBeEncrypted(s.editedTo(portal, portal.greeting.ID, anna.mxid, text))
 	}
-	// A picture's caption.
-	caption, better := s.text("caption"), s.text("better caption")
-	from := portal.Mark()
-	sent := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 1), MIMEType: "image/jpeg", Caption: caption}})
-	picture := s.gets(portal, from, anna, "a picture", holding(caption))
-	edit(anna, control.Target{Chat: s.me.ID, ID: sent.ID}, better)
-	if c := s.editedTo(portal, picture.ID, anna.mxid, better).Content.AsMessage().NewContent; c.MsgType != event.MsgImage {
-		s.Errorf("the edited picture is a %s", c.MsgType)
+	if s.side.traits().captions {
+		// A picture's caption.
+		caption, better := s.text("caption"), s.text("better caption")
+		from := portal.Mark()
+		sent := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 1), MIMEType: "image/jpeg", Caption: caption}})
+		picture := s.gets(portal, from, anna, "a picture", holding(caption))
+		edit(anna, control.Target{Chat: s.me.ID, ID: sent.ID}, better)
+		if c := s.editedTo(portal, picture.ID, anna.mxid, better).Content.AsMessage().NewContent; c.MsgType != event.MsgImage {
+			s.Errorf("the edited picture is a %s", c.MsgType)
+		}
 	}
 	// The user's own phone edits what came from Matrix, but Anna can't.
 	mine, onPhone := s.says(portal, anna, "mine")
 	forged := s.text("forged")
-	anna.sends(control.SendRequest{To: s.me.ID, Raw: []byte(fmt.Sprintf(
-		`{"editedMessage":{"message":{"protocolMessage":{"key":{"fromMe":false,"ID":%q},"type":"MESSAGE_EDIT","editedMessage":{"conversation":%q}}}}}`,
-		onPhone.ID, forged))})
+	if side, ok := s.side.(forgedSide); ok {
+		side.forgesEdit(s, anna, onPhone.ID, forged)
+	}
 	text := s.text("edited on my phone")
 	edit(s.me, control.Target{Chat: anna.ID, ID: onPhone.ID}, text)
 	s.editedTo(portal, mine, s.user.ID, text)
@@ -173,6 +175,18 @@ func editIn(s *stage) {
 			s.Errorf("Anna's edit of the user's message is shown: %s", evt.ID)
 		}
 	}
+}
+
+// forgedSide is what a side implements whose server does not keep people from editing what others wrote.
+type forgedSide interface {
+	forgesEdit(s *stage, by *person, target, text string)
+}
+
+func (whatsapp) forgesEdit(s *stage, by *person, target, text string) {
+	s.Helper()
+	by.sends(control.SendRequest{To: s.me.ID, Raw: []byte(fmt.Sprintf(
+		`{"editedMessage":{"message":{"protocolMessage":{"key":{"fromMe":false,"ID":%q},"type":"MESSAGE_EDIT","editedMessage":{"conversation":%q}}}}}`,
+		target, text))})
 }
 
 func editOut(s *stage) {

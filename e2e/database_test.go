@@ -9,6 +9,8 @@ import (
 
 	_ "github.com/lib/pq"           // the bridge's database may be PostgreSQL
 	_ "github.com/mattn/go-sqlite3" // or SQLite
+
+	"crosschat/simulator/control"
 )
 
 // openDatabase opens the bridge's database to look into it.
@@ -80,4 +82,27 @@ func countOwn(ctx context.Context, db *sql.DB, table string, owners ...string) (
 		}
 	}
 	return count, rows.Err()
+}
+
+// rowsOfLogin lists what is left of a person's login in a web network's own tables, one of which holds sessions.
+func rowsOfLogin(ctx context.Context, db *sql.DB, network string, p control.Person) (found []string, err error) {
+	prefix := "crosschat_" + network + "_"
+	tables, err := tablesOf(ctx, db, prefix)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(tables, prefix+"session") {
+		return nil, fmt.Errorf("the bridge's database has no table of sessions on %s, only %q", network, tables)
+	}
+	for _, table := range tables {
+		var count int
+		row := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE login_id = '"+network+"-"+p.ID+"'")
+		if err = row.Scan(&count); err != nil {
+			return nil, fmt.Errorf("read table %s: %w", table, err)
+		}
+		if count > 0 {
+			found = append(found, fmt.Sprintf("%d rows of %s", count, table))
+		}
+	}
+	return found, nil
 }

@@ -314,62 +314,6 @@ func instagramUnsupported(s *stage) {
 	s.tells(portal, mark, "Instagram has no files")
 }
 
-func instagramReplyIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	old := s.text("from before the bridge")
-	oldID := anna.writes(s.me, old)
-	s.logIn()
-	portal := s.greeted(anna)
-	mine, onPhone := s.says(portal, anna, "answer this")
-	reply := func(to, words string) *event.MessageEventContent {
-		s.Helper()
-		text, from := s.text(words), portal.Mark()
-		anna.sends(control.SendRequest{To: s.me.ID, Text: text, ReplyTo: to})
-		return s.gets(portal, from, anna, "a reply", holding(text)).Content.AsMessage()
-	}
-	if c := reply(onPhone.ID, "to what came from Matrix"); c.RelatesTo.GetReplyTo() != mine {
-		s.Errorf("the reply points at %q, want %q", c.RelatesTo.GetReplyTo(), mine)
-	}
-	s.mustBe(portal.Room, reply(oldID, "to what is old").RelatesTo.GetReplyTo(), old)
-}
-
-func instagramReplyOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	from := portal.Mark()
-	picture := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 2), MIMEType: "image/jpeg"}})
-	shown := s.gets(portal, from, anna, "a picture", isKind(event.MsgImage))
-	for target, to := range map[string]*event.Event{anna.greeting().ID: portal.greeting, picture.ID: shown} {
-		text := s.text("an answer")
-		_, err := portal.Reply(s.ctx, to.ID, text)
-		s.must(err)
-		if e := anna.reads(s.me, text); e.ReplyTo != target {
-			s.Errorf("the answer points at %q, want %q", e.ReplyTo, target)
-		}
-	}
-}
-
-func instagramEditIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	edit := func(by *person, target control.Target, text string) {
-		s.Helper()
-		_, err := s.stack.Simulator.Edit(s.ctx, s.side.control(), by.ID, control.EditRequest{Target: target, Text: text})
-		s.must(err)
-	}
-	for _, words := range []string{"first *edit*", "second edit"} {
-		text := s.text(words)
-		edit(anna, control.Target{Chat: s.me.ID, ID: anna.greeting().ID}, text)
-		s.mustBeEncrypted(s.editedTo(portal, portal.greeting.ID, anna.mxid, text))
-	}
-	mine, onPhone := s.says(portal, anna, "mine")
-	text := s.text("edited in the app")
-	edit(s.me, control.Target{Chat: anna.ID, ID: onPhone.ID}, text)
-	s.editedTo(portal, mine, s.user.ID, text)
-}
-
 // instagramContactsList: there are no contacts but the people of the account's chats.
 func instagramContactsList(s *stage) {
 	anna, ben := s.newPerson(control.NewPerson{Name: "Anna " + randomHex(2)}), s.newPerson(control.NewPerson{Name: "Ben " + randomHex(2)})

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"maunium.net/go/mautrix/event"
 
@@ -91,7 +90,7 @@ func (i instagram) called(s *stage, p *person) string {
 
 func (instagram) traits() traits {
 	return traits{
-		pins: true, noArchive: true, founder: 50, imageLimit: 8_000_000, imageLimitText: "7.6 MiB",
+		past: true, pins: true, noArchive: true, founder: 50, imageLimit: 8_000_000, imageLimitText: "7.6 MiB",
 		unknown:      []string{"instagram-399999999999", "@nobody.like.that", "https://www.instagram.com/nobody.like.that/"},
 		unknownTexts: []string{"nobody on Instagram"},
 	}
@@ -170,25 +169,7 @@ func (instagram) drops(r *rand.Rand, p control.Person) []drop {
 
 // leftovers looks through what holds sessions, and what they told.
 func (instagram) leftovers(ctx context.Context, db *sql.DB, p control.Person) ([]string, error) {
-	tables, err := tablesOf(ctx, db, "crosschat_instagram_")
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Contains(tables, "crosschat_instagram_session") {
-		return nil, fmt.Errorf("the bridge's database has no table of Instagram's sessions, only %q", tables)
-	}
-	var found []string
-	for _, table := range tables {
-		var count int
-		row := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE login_id = 'instagram-"+p.ID+"'")
-		if err = row.Scan(&count); err != nil {
-			return nil, fmt.Errorf("read table %s: %w", table, err)
-		}
-		if count > 0 {
-			found = append(found, fmt.Sprintf("%d rows of %s", count, table))
-		}
-	}
-	return found, nil
+	return rowsOfLogin(ctx, db, "instagram", p)
 }
 
 // estrange implements estranging. Of requests nothing tells but looking for them.

@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -62,50 +61,6 @@ func encryptedReadOut(s *stage) {
 	for _, e := range anna.timeline() {
 		if e.Kind == control.KindReceipt && e.Ref == secret && e.Text == "read" {
 			s.Error("the contact was told although read receipts are switched off")
-		}
-	}
-}
-
-// encryptedLive is a position of a place that is being shared.
-func encryptedLive(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	at := func(lat float64, sequence, offset int) {
-		s.Helper()
-		anna.sends(control.SendRequest{To: s.me.ID, Raw: consumer(s, map[string]any{"liveLocationMessage": map[string]any{
-			"location": map[string]any{"degreesLatitude": lat, "degreesLongitude": 13}, "sequenceNumber": fmt.Sprint(sequence),
-			"timeOffset": offset, "caption": map[string]any{"text": "on my way"},
-		}})})
-	}
-	moved := func(evt *event.Event, uri string) {
-		s.Helper()
-		_, err := portal.AwaitEvent(s.ctx, 0, "the location to move to "+uri, func(e *event.Event) bool {
-			c := e.Content.AsMessage()
-			return e.Type == event.EventMessage && c.RelatesTo.GetReplaceID() == evt.ID && c.NewContent != nil && c.NewContent.GeoURI == uri
-		})
-		s.must(err)
-	}
-	from := portal.Mark()
-	at(50, 1, 0)
-	evt := s.gets(portal, from, anna, "a live location", isKind(event.MsgLocation))
-	if c := evt.Content.AsMessage(); c.GeoURI != "geo:50,13" || !strings.Contains(c.Body, "Live location") || !strings.Contains(c.Body, "on my way") {
-		s.Errorf("the live location is %q at %q", c.Body, c.GeoURI)
-	}
-	at(51, 2, 30)
-	moved(evt, "geo:51,13")
-	s.restart()
-	at(53, 4, 90)
-	at(52, 3, 60) // late, so it does not count
-	moved(evt, "geo:53,13")
-	text := s.text("arrived")
-	anna.writes(s.me, text)
-	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
-	s.must(err)
-	for _, e := range portal.Messages() {
-		c := e.Content.AsMessage()
-		if c.MsgType == event.MsgLocation && e.ID != evt.ID && c.RelatesTo.GetReplaceID() != evt.ID || c.NewContent != nil && c.NewContent.GeoURI == "geo:52,13" {
-			s.Errorf("%s is another location, or an old one: %q", e.ID, c.Body)
 		}
 	}
 }

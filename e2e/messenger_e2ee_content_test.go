@@ -43,36 +43,6 @@ func wrapped(s *stage, m proto.Message) map[string]any {
 	return map[string]any{"payload": base64.StdEncoding.EncodeToString(data), "version": 1}
 }
 
-// encryptedReplyIn: there is no history before the device, so what is older can only be named.
-func encryptedReplyIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	oldID := anna.writes(s.me, s.text("from before the bridge"))
-	s.logIn()
-	portal := s.greeted(anna)
-	mine, onPhone := s.says(portal, anna, "answer this")
-	reply := func(to, words string) *event.MessageEventContent {
-		s.Helper()
-		text, from := s.text(words), portal.Mark()
-		anna.sends(control.SendRequest{To: s.me.ID, Text: text, ReplyTo: to})
-		return s.gets(portal, from, anna, "a reply", holding(text)).Content.AsMessage()
-	}
-	if c := reply(onPhone.ID, "to what came from Matrix"); c.RelatesTo.GetReplyTo() != mine {
-		s.Errorf("the reply points at %q, want %q", c.RelatesTo.GetReplyTo(), mine)
-	}
-	if c := reply(oldID, "to what is old"); c.RelatesTo.GetReplyTo() != "" || !strings.HasPrefix(c.Body, "> ") {
-		s.Errorf("the reply to what is not here points at %q and is %q", c.RelatesTo.GetReplyTo(), c.Body)
-	}
-	// An answer to a story says what it answers.
-	text, from := s.text("what a story"), portal.Mark()
-	anna.sends(control.SendRequest{To: s.me.ID, Raw: armadillo(s, map[string]any{"extendedContentMessage": map[string]any{
-		"targetType": "FB_STORY_REPLY", "messageText": text, "titleText": "Ben's story",
-	}})})
-	c := s.gets(portal, from, anna, "a reply to a story", holding(text)).Content.AsMessage()
-	if !strings.Contains(c.Body, "Reply to a story") || !strings.Contains(c.Body, "Ben's story") {
-		s.Errorf("the reply to a story is %q", c.Body)
-	}
-}
-
 // encryptedMentionOut: people stand in the text by their address.
 func encryptedMentionOut(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})

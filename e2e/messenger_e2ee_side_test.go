@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -59,7 +60,7 @@ func (messengerE2EE) drops(r *rand.Rand, p control.Person) []drop {
 // traits: nothing is known by which a client could end its registration.
 func (m messengerE2EE) traits() traits {
 	t := m.messenger.traits()
-	t.clientsMeasure, t.music, t.groupEncryption = true, true, "skmsg"
+	t.clientsMeasure, t.music, t.groupEncryption, t.past = true, true, "skmsg", false
 	t.imageLimit, t.imageLimitText = 100<<20, "100.0 MiB"
 	return t
 }
@@ -198,5 +199,27 @@ func loginRegister(s *stage) {
 		if left, err := countOwn(s.ctx, s.openDatabase(), table, fmt.Sprintf("%s:%d@", s.me.ID, first)); err != nil || left > 0 {
 			s.Errorf("of the forgotten device %s holds %d rows (%v)", table, left, err)
 		}
+	}
+}
+
+// moving implements movingSide.
+func (messengerE2EE) moving(s *stage, latitude float64, sequence, seconds int) json.RawMessage {
+	s.Helper()
+	return consumer(s, map[string]any{"liveLocationMessage": map[string]any{
+		"location": map[string]any{"degreesLatitude": latitude, "degreesLongitude": 13}, "sequenceNumber": fmt.Sprint(sequence),
+		"timeOffset": seconds, "caption": map[string]any{"text": "on my way"},
+	}})
+}
+
+// repliesBesides implements replySide: an answer to a story says what it answers.
+func (messengerE2EE) repliesBesides(s *stage, portal *roomOf, by *person) {
+	s.Helper()
+	text, from := s.text("what a story"), portal.Mark()
+	by.sends(control.SendRequest{To: s.me.ID, Raw: armadillo(s, map[string]any{"extendedContentMessage": map[string]any{
+		"targetType": "FB_STORY_REPLY", "messageText": text, "titleText": "Ben's story",
+	}})})
+	c := s.gets(portal, from, by, "a reply to a story", holding(text)).Content.AsMessage()
+	if !strings.Contains(c.Body, "Reply to a story") || !strings.Contains(c.Body, "Ben's story") {
+		s.Errorf("the reply to a story is %q", c.Body)
 	}
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
-	"slices"
+	"strings"
 
 	"crosschat/simulator/control"
 )
@@ -97,23 +96,18 @@ func (messenger) drops(r *rand.Rand, p control.Person) []drop {
 
 // leftovers looks through what holds sessions, and what their sync told.
 func (messenger) leftovers(ctx context.Context, db *sql.DB, p control.Person) ([]string, error) {
-	tables, err := tablesOf(ctx, db, "crosschat_messenger_")
-	if err != nil {
-		return nil, err
+	return rowsOfLogin(ctx, db, "messenger", p)
+}
+
+// repliesBesides implements replySide: an answer to a story says what it answers.
+func (messenger) repliesBesides(s *stage, portal *roomOf, by *person) {
+	s.Helper()
+	snippet, text, from := s.text("a story"), s.text("what a story"), portal.Mark()
+	raw, err := json.Marshal(map[string]any{"text": text, "reply_kind": 2, "snippet": snippet})
+	s.must(err)
+	by.sends(control.SendRequest{To: s.me.ID, Raw: raw})
+	c := s.gets(portal, from, by, "a reply to a story", holding(text)).Content.AsMessage()
+	if !strings.Contains(c.Body, "story") || !strings.Contains(c.Body, snippet) {
+		s.Errorf("the reply to a story is %q", c.Body)
 	}
-	if !slices.Contains(tables, "crosschat_messenger_session") {
-		return nil, fmt.Errorf("the bridge's database has no table of Messenger's sessions, only %q", tables)
-	}
-	var found []string
-	for _, table := range tables {
-		var count int
-		row := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table+" WHERE login_id = 'messenger-"+p.ID+"'")
-		if err = row.Scan(&count); err != nil {
-			return nil, fmt.Errorf("read table %s: %w", table, err)
-		}
-		if count > 0 {
-			found = append(found, fmt.Sprintf("%d rows of %s", count, table))
-		}
-	}
-	return found, nil
 }

@@ -56,15 +56,26 @@ func locationOut(s *stage) {
 	s.tells(portal, mark, "no coordinates")
 }
 
+// movingSide is what a side implements on which positions of a place that is being shared are numbered.
+type movingSide interface {
+	// moving is the message of a position at longitude 13, sent so many seconds after the first; the caption is "on my way".
+	moving(s *stage, latitude float64, sequence, seconds int) json.RawMessage
+}
+
+func (whatsapp) moving(_ *stage, latitude float64, sequence, seconds int) json.RawMessage {
+	return fmt.Appendf(nil, `{"liveLocationMessage":{"degreesLatitude":%g,"degreesLongitude":13,"sequenceNumber":"%d","timeOffset":%d,"caption":"on my way"}}`,
+		latitude, sequence, seconds)
+}
+
+// locationLive is for sides that are a movingSide.
 func locationLive(s *stage) {
+	side := s.side.(movingSide)
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
 	at := func(lat float64, sequence, offset int) {
 		s.Helper()
-		anna.sends(control.SendRequest{To: s.me.ID, Raw: []byte(fmt.Sprintf(
-			`{"liveLocationMessage":{"degreesLatitude":%g,"degreesLongitude":13,"sequenceNumber":"%d","timeOffset":%d,"caption":"on my way"}}`,
-			lat, sequence, offset))})
+		anna.sends(control.SendRequest{To: s.me.ID, Raw: side.moving(s, lat, sequence, offset)})
 	}
 	moved := func(evt *event.Event, uri string) {
 		s.Helper()

@@ -30,21 +30,35 @@ func replyIn(s *stage) {
 	if c := reply(anna.sees(control.Match{Kind: control.KindMessage, Text: portal.greeting.Content.AsMessage().Body})[0].ID, "to myself"); c.RelatesTo.GetReplyTo() != portal.greeting.ID {
 		s.Errorf("the reply points at %q, want the greeting %q", c.RelatesTo.GetReplyTo(), portal.greeting.ID)
 	}
-	// The old message may have come with the history. If not, its text is repeated.
+	// What is older than the login may be here with the history. If not, it is repeated, as far as the network tells it.
 	c := reply(oldID, "to what is old")
 	if target := c.RelatesTo.GetReplyTo(); target != "" {
 		s.mustBe(portal.Room, target, old)
-	} else if !strings.HasPrefix(c.Body, "> "+old) || !strings.HasPrefix(c.FormattedBody, "<blockquote>"+old) {
+	} else if traits := s.side.traits(); traits.past || !strings.HasPrefix(c.Body, "> ") ||
+		traits.quotes && (!strings.HasPrefix(c.Body, "> "+old) || !strings.HasPrefix(c.FormattedBody, "<blockquote>"+old)) {
 		s.Errorf("the reply to an old message neither points at it nor quotes it: %q, %q", c.Body, c.FormattedBody)
 	}
-	// What is known to nobody is quoted.
+	if side, ok := s.side.(replySide); ok {
+		side.repliesBesides(s, portal, anna)
+	}
+}
+
+// replySide is what a side implements whose people reply to more than messages that are in the room.
+type replySide interface {
+	// repliesBesides has somebody reply to such things, and looks at what comes.
+	repliesBesides(s *stage, portal *roomOf, by *person)
+}
+
+// repliesBesides implements replySide: what is known to nobody is quoted.
+func (whatsapp) repliesBesides(s *stage, portal *roomOf, by *person) {
+	s.Helper()
 	unknown, text, from := s.text("known to nobody"), s.text("an answer"), portal.Mark()
 	raw, err := json.Marshal(map[string]any{"extendedTextMessage": map[string]any{"text": text, "contextInfo": map[string]any{
 		"stanzaID": "ACDOESNOTEXIST", "participant": s.me.LID + "@lid", "quotedMessage": map[string]any{"conversation": unknown},
 	}}})
 	s.must(err)
-	anna.sends(control.SendRequest{To: s.me.ID, Raw: raw})
-	c = s.gets(portal, from, anna, "a reply with a quote", holding(text)).Content.AsMessage()
+	by.sends(control.SendRequest{To: s.me.ID, Raw: raw})
+	c := s.gets(portal, from, by, "a reply with a quote", holding(text)).Content.AsMessage()
 	if want := "> " + unknown + "\n\n" + text; c.Body != want {
 		s.Errorf("the reply to something unknown is %q, want %q", c.Body, want)
 	}
@@ -69,9 +83,8 @@ func replyOut(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	from := portal.Mark()
-	caption := s.text("a picture")
-	picture := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 2), MIMEType: "image/jpeg", Caption: caption}})
-	shown := s.gets(portal, from, anna, "a picture", holding(caption))
+	picture := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 2), MIMEType: "image/jpeg"}})
+	shown := s.gets(portal, from, anna, "a picture", isKind(event.MsgImage))
 	mine, onPhone := s.says(portal, anna, "said before")
 	for _, test := range []struct {
 		what   string
@@ -88,33 +101,48 @@ func replyOut(s *stage) {
 		_, err := portal.Reply(s.ctx, test.to, text)
 		s.must(err)
 		e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID, Text: text})[0]
+		anna.mustBeEncrypted(e)
 		if e.ReplyTo != test.target {
 			s.Errorf("the answer to %s points at %q, want %q", test.what, e.ReplyTo, test.target)
 		}
-		var raw struct {
-			Extended struct {
-				Context struct {
-					Participant string          `json:"participant"`
-					Quoted      json.RawMessage `json:"quotedMessage"`
-				} `json:"contextInfo"`
-			} `json:"extendedTextMessage"`
-		}
-		s.must(json.Unmarshal(e.Raw, &raw))
-		if !strings.Contains(string(raw.Extended.Context.Quoted), test.quote) || raw.Extended.Context.Participant != test.author.LID+"@lid" {
-			s.Errorf("the answer to %s quotes %s of %q, want %s of %s", test.what, raw.Extended.Context.Quoted,
-				raw.Extended.Context.Participant, test.quote, test.author.LID)
+		if s.side.traits().quotes {
+			s.mustQuote(e, test.quote, test.author)
 		}
 	}
-	// The bot's own words are not on WhatsApp; they are repeated.
+	if s.side.traits().quotes {
+		s.repeatsUnknown(portal, anna)
+	}
+}
+
+// repeatsUnknown has the user answer the bot's own words, which are not on the network.
+func (s *stage) repeatsUnknown(portal *roomOf, to *person) {
+	s.Helper()
 	s.failsToSend()
 	mark := portal.Mark()
 	_, err := portal.React(s.ctx, portal.greeting.ID, "lol")
 	s.must(err)
 	notice := s.tells(portal, mark, "only emoji")
-	text, before := s.text("why"), len(anna.timeline())
+	text, before := s.text("why"), len(to.timeline())
 	_, err = portal.Reply(s.ctx, notice.ID, text)
 	s.must(err)
-	if e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Contains: text})[0]; !strings.HasPrefix(e.Text, "> ") || e.ReplyTo != "" {
-		s.Errorf("an answer to what WhatsApp does not know arrived as %q, pointing at %q", e.Text, e.ReplyTo)
+	if e := to.sees(control.Match{From: before, Kind: control.KindMessage, Contains: text})[0]; !strings.HasPrefix(e.Text, "> ") || e.ReplyTo != "" {
+		s.Errorf("an answer to what the network does not know arrived as %q, pointing at %q", e.Text, e.ReplyTo)
+	}
+}
+
+// mustQuote fails unless a reply on WhatsApp has what it answers in it.
+func (s *stage) mustQuote(e control.Event, quote string, author *person) {
+	s.Helper()
+	var raw struct {
+		Extended struct {
+			Context struct {
+				Participant string          `json:"participant"`
+				Quoted      json.RawMessage `json:"quotedMessage"`
+			} `json:"contextInfo"`
+		} `json:"extendedTextMessage"`
+	}
+	s.must(json.Unmarshal(e.Raw, &raw))
+	if got := raw.Extended.Context; !strings.Contains(string(got.Quoted), quote) || got.Participant != author.LID+"@lid" {
+		s.Errorf("the answer %s quotes %s of %q, want %s of %s", e.ID, got.Quoted, got.Participant, quote, author.LID)
 	}
 }

@@ -34,6 +34,10 @@ type traits struct {
 	groupEncryption string
 	// progress: the bot tells how far the history of a first login is.
 	progress bool
+	// quotes: a reply has in it what it answers. past: what is older than the login always comes with the chat.
+	quotes, past bool
+	// captions: a file can have one.
+	captions bool
 	// imageLimit is the most that the network takes of a picture, in bytes, and how an error names it.
 	imageLimit     int
 	imageLimitText string
@@ -44,7 +48,7 @@ type traits struct {
 func (whatsapp) traits() traits {
 	return traits{
 		logoutEnds: true, addressBook: true, clientsMeasure: true, music: true, pins: true, archives: true,
-		founder: 75, speakers: true, groupEncryption: "skmsg", progress: true, imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
+		quotes: true, captions: true, founder: 75, speakers: true, groupEncryption: "skmsg", progress: true, imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
 		unknown:      []string{"+1 555 999 9999", "whatsapp-lid-299999999999", "nobody", "+"},
 		unknownTexts: []string{"not on WhatsApp", "no phone number"},
 	}
@@ -52,7 +56,7 @@ func (whatsapp) traits() traits {
 
 func (messenger) traits() traits {
 	return traits{
-		founder: 50, imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
+		past: true, captions: true, founder: 50, imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
 		unknown:      []string{"messenger-299999999999", "299999999999", "nobody.like.that", "https://www.facebook.com/nobody.like.that"},
 		unknownTexts: []string{"nobody on Messenger"},
 	}
