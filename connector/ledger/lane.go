@@ -73,7 +73,7 @@ func (l *Ledger) enqueue(it *item) {
 		l.finish(it.row.Seq)
 		return
 	}
-	ln.items = slices.Insert(ln.items, ln.place(it.evt.ID), it)
+	ln.items = slices.Insert(ln.items, ln.place(it.evt), it)
 	if key.ephemeral && len(ln.items) > mostEphemeral {
 		ln.items = slices.Delete(ln.items, 1, 2)
 	}
@@ -84,16 +84,21 @@ func (l *Ledger) enqueue(it *item) {
 	}
 }
 
-// place is where an event belongs in the lane: at the end, unless something that waits is about it. A homeserver that was
-// away may hand over a reaction before its message. The first item keeps its place, since it is being handled. The ledger's
-// lock is held.
-func (ln *lane) place(event id.EventID) int {
+// place is where an event belongs in the lane: at the end, unless something that waits is about it, or was sent by the same
+// user after it. A homeserver that found the bridge away for a moment may hand over a reaction before its message, or one
+// message before another. The first item keeps its place, since it is being handled. The ledger's lock is held.
+func (ln *lane) place(evt *event.Event) int {
 	for i, it := range ln.items {
-		if event != "" && i > 0 && (relationTarget(it.evt) == event || redactionTarget(it.evt) == event) {
+		if i > 0 && (evt.ID != "" && (relationTarget(it.evt) == evt.ID || redactionTarget(it.evt) == evt.ID) || sentBefore(evt, it.evt)) {
 			return i
 		}
 	}
 	return len(ln.items)
+}
+
+// sentBefore is whether a user sent one event before another. Different users' homeservers may have different clocks.
+func sentBefore(first, second *event.Event) bool {
+	return first.Sender == second.Sender && first.Timestamp > 0 && first.Timestamp < second.Timestamp
 }
 
 // relationTarget is the event that one edits or reacts to, which is told in the clear.

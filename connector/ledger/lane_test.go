@@ -456,27 +456,3 @@ func TestOutboxIsTheUsersOwn(t *testing.T) {
 	s.hand("2", message("$2", "b"))
 	s.awaitTexts("b")
 }
-
-func TestPlaceOfWhatComesTooLate(t *testing.T) {
-	wire := newWire()
-	wire.setOnline(false)
-	s := mustSet(t, t.TempDir(), wire)
-	s.start()
-	reaction := fmt.Sprintf(`{"type":"m.reaction","event_id":"$r","room_id":%q,"sender":%q,"content":{"m.relates_to":{"rel_type":"m.annotation","event_id":"$2","key":"👍"}}}`, chatRoom, alice)
-	reply := fmt.Sprintf(`{"type":"m.room.message","event_id":"$a","room_id":%q,"sender":%q,"content":{"msgtype":"m.text","body":"reply","m.relates_to":{"m.in_reply_to":{"event_id":"$3"}}}}`, chatRoom, alice)
-	s.hand("1", message("$1", "a"), reaction, reply)
-	s.await("the first to be pending", func() bool { return len(s.matrix.Statuses()) > 0 })
-	s.hand("2", message("$2", "b"), message("$3", "c"))
-	order := func() (ids []id.EventID) {
-		s.ledger.lock.Lock()
-		defer s.ledger.lock.Unlock()
-		if ln := s.ledger.lanes[laneKey{room: chatRoom}]; ln != nil {
-			for _, it := range ln.items {
-				ids = append(ids, it.evt.ID)
-			}
-		}
-		return ids
-	}
-	want := []id.EventID{"$1", "$2", "$r", "$a", "$3"}
-	s.await(fmt.Sprintf("the order %q (is %q)", want, order()), func() bool { return slices.Equal(order(), want) })
-}
