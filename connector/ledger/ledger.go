@@ -81,6 +81,7 @@ type Ledger struct {
 
 	finished queue[int64]
 	counts   counters
+	settling settling
 }
 
 const (

@@ -2,29 +2,57 @@ package ledger
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/id"
 )
 
 // With SQLite most commits survive the end of the program, but not a power cut: what was written last may be missing
 // then. For messages that is no harm, since the network delivers again what it does not know as taken. Encryption needs
 // more: keys that were given away and whose other half is gone, or a place in a key's sequence that is used twice, make
-// messages that nobody can read.
+// messages that nobody can read. The same holds for the sessions of an encrypted network.
 
-// settle returns when everything that the database holds survives a power cut.
+// Durable returns when everything that the bridge's database holds survives a power cut. Those who ask while it is busy
+// share the next time that it looks to the disk. A network asks before something leaves that was encrypted with a state of
+// its own, which must not become an earlier one. Without a ledger there is nothing to wait for.
+func Durable(ctx context.Context, bridge *bridgev2.Bridge) error {
+	if l := of(bridge); l != nil {
+		return l.settle(ctx)
+	}
+	return nil
+}
+
+// settle is Durable.
 func (l *Ledger) settle(ctx context.Context) error {
 	if switchedOff() {
+		return nil
+	}
+	place := l.settling.asked.Add(1)
+	l.settling.Lock()
+	defer l.settling.Unlock()
+	if l.settling.served >= place {
 		return nil
 	}
 	if err := l.ready(ctx); err != nil {
 		return err
 	}
+	served := l.settling.asked.Load() // what they have stored they have stored by now
 	if err := l.store.Settle(ctx, time.Now()); err != nil {
 		return err
 	}
+	l.settling.served = served
 	Passing("keys.settled")
 	return nil
+}
+
+// settling is the queue of those who wait for the disk.
+type settling struct {
+	asked atomic.Int64
+	sync.Mutex
+	served int64 // how many of them are through; guarded by the lock
 }
 
 func (l *Ledger) ready(ctx context.Context) error {

@@ -15,10 +15,13 @@ type sessionLock struct {
 	held chan struct{} // holds one element while locked, so that waiting can end with a context
 }
 
-// GuardSessions puts the lock into a device's stores.
-func GuardSessions(device *store.Device) {
+// GuardSessions puts the lock into a device's stores. Before anything leaves that was encrypted, settle is called, which
+// returns when all that was stored survives a power cut: a session that is an earlier one after it would use keys twice,
+// and recipients take what comes under a key that they have used for a message that they have. They drop it, and tell the
+// sender that it was delivered.
+func GuardSessions(device *store.Device, settle func(context.Context) error) {
 	lock := sessionLock{held: make(chan struct{}, 1)}
-	device.Sessions = guardedSessions{device.Sessions, lock}
+	device.Sessions = guardedSessions{device.Sessions, lock, settle}
 	device.EventBuffer = guardedBuffer{device.EventBuffer, lock}
 }
 
@@ -80,7 +83,8 @@ func (e *encryption) release() {
 
 type guardedSessions struct {
 	store.SessionStore
-	lock sessionLock
+	lock   sessionLock
+	settle func(context.Context) error
 }
 
 // GetManySessions implements store.SessionStore: encryption begins with it.
@@ -95,11 +99,30 @@ func (g guardedSessions) GetManySessions(ctx context.Context, addresses []string
 
 // PutManySessions implements store.SessionStore: encryption ends with it.
 func (g guardedSessions) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
+	err := g.SessionStore.PutManySessions(ctx, sessions)
 	if e := encryptionIn(ctx); e != nil {
-		defer e.release()
+		e.release() // others need not wait for the disk
 	}
-	return g.SessionStore.PutManySessions(ctx, sessions)
+	if err != nil {
+		return err
+	}
+	return g.settle(ctx)
 }
+
+// PutSession implements store.SessionStore: with it ends decryption, and the encryption of what goes to one device only
+// (answers to retries, requests to the phone).
+func (g guardedSessions) PutSession(ctx context.Context, address string, session []byte) error {
+	if err := g.SessionStore.PutSession(ctx, address, session); err != nil {
+		return err
+	}
+	if ctx.Value(decryptionKey{}) != nil {
+		return nil
+	}
+	return g.settle(ctx)
+}
+
+// decryptionKey marks the context of decryption.
+type decryptionKey struct{}
 
 type guardedBuffer struct {
 	store.EventBuffer
@@ -112,5 +135,5 @@ func (g guardedBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context
 		return err
 	}
 	defer g.lock.unlock()
-	return g.EventBuffer.DoDecryptionTxn(ctx, decrypt)
+	return g.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, decryptionKey{}, true), decrypt)
 }

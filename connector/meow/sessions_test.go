@@ -20,8 +20,37 @@ func (openBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Cont
 
 func guardedDevice() *store.Device {
 	device := &store.Device{Sessions: &store.NoopStore{}, EventBuffer: openBuffer{}}
-	GuardSessions(device)
+	GuardSessions(device, func(context.Context) error { return nil })
 	return device
+}
+
+// TestSettledBeforeItLeaves: what was encrypted leaves when the library's store has returned, and by then the session must
+// survive a power cut. Decryption need not wait, and could not: its transaction is open.
+func TestSettledBeforeItLeaves(t *testing.T) {
+	fault := errors.New("disk full")
+	settled := 0
+	device := &store.Device{Sessions: &store.NoopStore{}, EventBuffer: openBuffer{}}
+	GuardSessions(device, func(context.Context) error { settled++; return fault })
+	ctx, release := WithEncryption(t.Context())
+	defer release()
+	for _, test := range []struct {
+		name string
+		do   func() error
+		want bool
+	}{
+		{"a message", func() error { return device.Sessions.PutManySessions(ctx, nil) }, true},
+		{"a request to the phone", func() error { return device.Sessions.PutSession(ctx, "", nil) }, true},
+		{"an answer to a retry", func() error { return device.Sessions.PutSession(t.Context(), "", nil) }, true},
+		{"decryption", func() error {
+			return device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error { return device.Sessions.PutSession(ctx, "", nil) })
+		}, false},
+	} {
+		before := settled
+		err := test.do()
+		if (settled > before) != test.want || errors.Is(err, fault) != test.want {
+			t.Errorf("%s: settled %d times, error %v; want it: %t", test.name, settled-before, err, test.want)
+		}
+	}
 }
 
 // TestDecryptionWaitsForEncryption: between the reading of sessions and their writing nothing else changes them.

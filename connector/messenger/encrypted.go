@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/types"
 	"go.mau.fi/whatsmeow/types/events"
 
+	"crosschat/connector/ledger"
 	"crosschat/connector/meow"
 	"crosschat/connector/uplink"
 	"crosschat/connector/waglobals"
@@ -162,7 +163,7 @@ func (e *encrypted) prepare(ctx context.Context) (*whatsmeow.Client, error) {
 			return nil, err
 		}
 	}
-	meow.GuardSessions(device)
+	meow.GuardSessions(device, func(ctx context.Context) error { return ledger.Durable(ctx, e.c.network.bridge) })
 	waglobals.Patient(device)
 	waglobals.Mortal(device)
 	wa := e.c.wire.NewEncrypted(device, meow.NewLog(e.log))

@@ -128,7 +128,9 @@ var strikes = map[string]func(ctx context.Context, t *torture, away time.Duratio
 	"disk": func(ctx context.Context, t *torture, away time.Duration, _ string) error {
 		return t.disk.full(ctx, away)
 	},
-	"power": func(ctx context.Context, t *torture, _ time.Duration, _ string) error { return cutPower(ctx, t) },
+	"power": func(ctx context.Context, t *torture, _ time.Duration, _ string) error {
+		return t.cutPower(ctx, func(unsynced int64) int64 { return t.random.Int64N(unsynced + 1) })
+	},
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os/exec"
 	"path/filepath"
 
 	"crosschat/e2e/lab"
@@ -15,15 +13,6 @@ func build(ctx context.Context, dir string) (lab.Programs, error) {
 	if err != nil {
 		return programs, err
 	}
-	root, err := lab.ModuleRoot()
-	if err != nil {
-		return programs, err
-	}
 	programs.Bridge = filepath.Join(dir, "crosschat-torture")
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "goolm,crosschat_testhooks", "-o", programs.Bridge, "./bridge")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return programs, fmt.Errorf("build the bridge with hooks: %w\n%s", err, out)
-	}
-	return programs, nil
+	return programs, lab.BuildHooked(ctx, nil, programs.Bridge)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
@@ -40,9 +41,9 @@ func readWAL(data []byte) (wal, error) {
 	return w, nil
 }
 
-// cutPower kills the bridge and destroys a random part of what a power cut may destroy: a tail of the frames behind the
-// last synced one.
-func cutPower(ctx context.Context, t *torture) error {
+// cutPower kills the bridge and destroys a part of what a power cut may destroy: a tail of the frames behind the last synced
+// one. keep is asked how many of them stay.
+func (t *torture) cutPower(ctx context.Context, keep func(unsynced int64) int64) error {
 	t.kill()
 	path := t.stack.Bridge.SQLitePath() + "-wal"
 	data, err := os.ReadFile(path)
@@ -56,17 +57,38 @@ func cutPower(ctx context.Context, t *torture) error {
 		return err
 	}
 	if first := syncedFrames(path, w); w.frames > first {
-		keep := first + t.random.Int64N(w.frames-first+1)
-		at := walHeader + keep*(frameHeader+w.page)
+		unsynced := w.frames - first
+		kept := keep(unsynced)
+		at := walHeader + (first+kept)*(frameHeader+w.page)
 		for i := at; i < int64(len(data)); i++ {
 			data[i] ^= 0xff
 		}
-		fmt.Printf("power: %d of %d unsynced frames are gone\n", w.frames-keep, w.frames-first)
+		fmt.Printf("power: %d of %d unsynced frames are gone\n", unsynced-kept, unsynced)
 		if err = os.WriteFile(path, data, 0o600); err != nil {
 			return err
 		}
 	}
 	return t.start(ctx)
+}
+
+// cutPowerBetween has the user write some texts, cuts the power when all have arrived, and has them write on: what goes out
+// then must be readable although all is gone that was not synced.
+func (t *torture) cutPowerBetween(ctx context.Context, a *account) error {
+	random := rand.New(rand.NewPCG(t.opts.seed, uint64(t.killed)))
+	c := a.writable()[0]
+	for range 2 {
+		for range 3 {
+			c.userActs(ctx, write, random)
+		}
+		if err := t.settled(ctx); err != nil {
+			return err
+		}
+		if err := t.cutPower(ctx, func(int64) int64 { return 0 }); err != nil {
+			return err
+		}
+	}
+	c.userActs(ctx, write, random)
+	return t.settled(ctx)
 }
 
 // syncedFrames reads what the bridge has noted: salts and count.

@@ -42,6 +42,11 @@ func TestKilledAtAStep(t *testing.T) {
 				}
 			})
 		}
+		t.Run(n.name+"/power cut", func(t *testing.T) {
+			if err := run.cutPowerBetween(t.Context(), run.on(n.name)[0]); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 	if v := run.judge(t.Context(), true); v.bad() {
 		t.Error(v.table(run, 0))

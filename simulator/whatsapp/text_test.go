@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,40 @@ func TestRetryBothWays(t *testing.T) {
 	}
 	c.sendText(lid(anna), "read at the third attempt")
 	s.await(anna.ID, control.Match{Kind: control.KindMessage, Text: "read at the third attempt"})
+}
+
+// TestUsedKey: what comes under a key that was used is taken for a message that is there. The sender hears that it was
+// delivered, and it is never shown.
+func TestUsedKey(t *testing.T) {
+	s := newSimulation(t)
+	anna := s.addPerson("Anna")
+	_, c := s.linked("Ben")
+	c.sendText(lid(anna), "a session first")
+	s.await(anna.ID, control.Match{Text: "a session first"})
+	address := lid(anna).SignalAddress().String()
+	before, err := c.Store.Sessions.GetSession(t.Context(), address)
+	if err != nil || before == nil {
+		t.Fatalf("the session is %x (%v)", before, err)
+	}
+	c.sendText(lid(anna), "uses a key")
+	if err = c.Store.Sessions.PutSession(t.Context(), address, before); err != nil {
+		t.Fatal(err)
+	}
+	lost := c.sendText(lid(anna), "uses it again")
+	expect(c, "a delivery receipt", func(e *events.Receipt) bool {
+		return e.Type == types.ReceiptTypeDelivered && slices.Contains(e.MessageIDs, lost.ID)
+	})
+	c.sendText(lid(anna), "uses the next one")
+	s.await(anna.ID, control.Match{Kind: control.KindMessage, Text: "uses the next one"})
+	timeline, err := s.api.Timeline(t.Context(), whatsapp.Name, anna.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range timeline {
+		if e.Kind == control.KindMessage && e.ID == lost.ID {
+			t.Errorf("%q was shown", e.Text)
+		}
+	}
 }
 
 func TestReinstall(t *testing.T) {

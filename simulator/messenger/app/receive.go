@@ -3,10 +3,12 @@ package app
 import (
 	"crypto/hmac"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
+	"go.mau.fi/libsignal/signalerror"
 	"go.mau.fi/whatsmeow/types"
 
 	"crosschat/simulator/whatsapp/phone/signal"
@@ -83,7 +85,12 @@ func (a *App) onMessage(n stanza.Node) {
 		return
 	}
 	messages, err := a.decrypt(n, m)
-	if err != nil {
+	if errors.Is(err, signalerror.ErrOldCounter) {
+		a.mu.Unlock()
+		a.confirm(n, m) // it takes that for a message which it has already
+		a.observer.Problem(m.ID, m.Chat, err.Error())
+		return
+	} else if err != nil {
 		a.askAgain(n, m)
 		a.mu.Unlock()
 		a.observer.Problem(m.ID, m.Chat, err.Error())

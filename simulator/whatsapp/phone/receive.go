@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.mau.fi/libsignal/signalerror"
 	waBinary "go.mau.fi/whatsmeow/binary"
 	"go.mau.fi/whatsmeow/proto/waE2E"
 	"go.mau.fi/whatsmeow/types"
@@ -93,6 +94,10 @@ func (p *Phone) decryptMessage(n waBinary.Node) (a arrival, contents []*waE2E.Me
 		}
 		kind = attr(c, "type")
 		message, err := p.open(a, c)
+		if errors.Is(err, signalerror.ErrOldCounter) {
+			p.receive(a) // it takes that for a message which it has already (section 19)
+			return a, nil, kind, err
+		}
 		if err != nil {
 			p.retry(a, err)
 			return a, nil, kind, err
