@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ type Ledger struct {
 	db *dbutil.Database
 
 	upgrading sync.Mutex
+	wal       walFile
 }
 
 // Upgrade brings the tables to the version of this program. It may be called again.
@@ -57,43 +59,9 @@ type Undelivered struct {
 // transaction, but the events of the last minutes are looked through when it was away.
 const keptTransactions = 2000
 
-// durably runs f in a transaction whose commit survives a power cut.
-func (l *Ledger) durably(ctx context.Context, f func(*sql.Tx) error) error {
-	conn, err := l.db.RawDB.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("get a connection: %w", err)
-	}
-	defer conn.Close()
-	if l.db.Dialect == dbutil.SQLite {
-		// The bridge's connections write with NORMAL: in WAL mode such a commit survives a crash of the program, not of
-		// the machine.
-		if _, err = conn.ExecContext(ctx, "PRAGMA synchronous = FULL"); err != nil {
-			return fmt.Errorf("ask for durable commits: %w", err)
-		}
-		defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = NORMAL") }()
-	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	if l.db.Dialect == dbutil.Postgres {
-		if _, err = tx.ExecContext(ctx, "SET LOCAL synchronous_commit = on"); err != nil {
-			_ = tx.Rollback()
-			return fmt.Errorf("ask for durable commits: %w", err)
-		}
-	}
-	if err = f(tx); err != nil {
-		_ = tx.Rollback()
-		return err
-	}
-	if err = tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	return nil
-}
-
 // Accept stores what came in one transaction of the homeserver, durably: all or nothing. It returns the rows that were
-// not there before. None are, if the transaction was accepted before. seq is the transaction's own place in the order.
+// not there before. None are, if the transaction was accepted before. seq is the transaction's own place in the order. Rows
+// beside an error are stored, but may not survive a power cut.
 func (l *Ledger) Accept(ctx context.Context, fingerprint string, seq int64, rows []Outgoing) ([]Outgoing, error) {
 	var stored []Outgoing
 	err := l.durably(ctx, func(tx *sql.Tx) error {
@@ -127,7 +95,10 @@ func (l *Ledger) Accept(ctx context.Context, fingerprint string, seq int64, rows
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case errors.As(err, new(unsyncedError)):
+		return stored, fmt.Errorf("accept a transaction: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("accept a transaction: %w", err)
 	}
 	return stored, nil
@@ -358,9 +329,8 @@ func (l *Ledger) Begun(ctx context.Context, kind string) ([]string, error) {
 	return keys, nil
 }
 
-// Two kinds in the table of steps that were begun are notes about the program itself: that it runs, and when it last
-// settled, as the key.
-const noteRunning, noteSettled = "running", "settled"
+// noteRunning is a kind in the table of steps that were begun which is a note about the program itself: that it runs.
+const noteRunning = "running"
 
 // Rise notes, durably, that the program runs; fell is whether the note of an earlier run was still there.
 func (l *Ledger) Rise(ctx context.Context) (fell bool, err error) {
@@ -379,24 +349,6 @@ func (l *Ledger) Rise(ctx context.Context) (fell bool, err error) {
 // Rest takes the note of Rise away.
 func (l *Ledger) Rest(ctx context.Context) error {
 	return l.update(ctx, "DELETE FROM crosschat_begun WHERE kind = $1", noteRunning)
-}
-
-// Settle returns when every commit so far survives a power cut. A commit that does takes those before it along, and must
-// change something to be one: it stores the time.
-func (l *Ledger) Settle(ctx context.Context, now time.Time) error {
-	if l.db.Dialect == dbutil.Postgres {
-		return nil // PostgreSQL's commits do, unless an admin has switched that off
-	}
-	return l.durably(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM crosschat_begun WHERE kind = $1", noteSettled); err != nil {
-			return fmt.Errorf("settle the database: %w", err)
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO crosschat_begun (kind, key) VALUES ($1, $2)", noteSettled, now.Format(time.RFC3339Nano))
-		if err != nil {
-			return fmt.Errorf("settle the database: %w", err)
-		}
-		return nil
-	})
 }
 
 // Reachable is nil if the database answers.
@@ -421,7 +373,7 @@ func (l *Ledger) Size(ctx context.Context) (LedgerSize, error) {
 			(SELECT COUNT(*) FROM crosschat_outgoing WHERE failed_at <> 0),
 			(SELECT COUNT(*) FROM crosschat_undelivered),
 			(SELECT COUNT(*) FROM crosschat_transaction),
-			(SELECT COUNT(*) FROM crosschat_begun WHERE kind NOT IN ('running', 'settled')),
+			(SELECT COUNT(*) FROM crosschat_begun WHERE kind <> 'running'),
 			(SELECT COALESCE(MIN(received_at), 0) FROM crosschat_outgoing WHERE failed_at = 0)
 	`).Scan(&size.Waiting, &size.Failed, &size.Undelivered, &size.Transactions, &size.Begun, &oldest)
 	if err != nil {

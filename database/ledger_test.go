@@ -200,7 +200,7 @@ func TestLedgerKnowsHowTheLastRunEnded(t *testing.T) {
 			if fell, err := l.Rise(t.Context()); err != nil || fell != want {
 				t.Errorf("start %d: the run before did not end in order: %t (%v), want %t", i, fell, err, want)
 			}
-			if err := l.Settle(t.Context(), time.Now()); err != nil {
+			if err := l.Settle(t.Context()); err != nil {
 				t.Errorf("settle: %v", err)
 			}
 		}

@@ -158,12 +158,10 @@ func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, e
 	return decrypted, err
 }
 
-// decrypting is called before the library's own handler: of an event that was encrypted, the try begins here.
+// decrypting is called before the library's own handler.
 func (s librarySide) decrypting(ctx context.Context, evt *event.Event) {
-	if f := s.flightOf(evt); f != nil && f.resumed != 0 {
-		if err := s.l.store.Tried(ctx, f.resumed); err != nil {
-			s.l.log.Warn().Err(err).Stringer("event_id", evt.ID).Msg("A try could not be counted")
-		}
+	if f := s.flightOf(evt); f != nil {
+		s.l.begins(ctx, f, evt)
 	}
 }
 

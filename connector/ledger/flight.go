@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -62,7 +63,8 @@ type flight struct {
 	decrypted chan struct{} // closed when an encrypted event was decrypted
 	spoiled   chan error    // has why it could not be decrypted although its key is there
 	told      chan struct{} // closed with the first status
-	resumed   int64         // the number of an event whose try is to be counted when it is decrypted, or 0
+	seq       int64         // the event's number
+	resumed   bool          // the try is to be counted when the event is decrypted
 
 	lock   sync.Mutex
 	status *bridgev2.MessageStatus
@@ -114,10 +116,10 @@ func (l *Ledger) fly(it *item) outcome {
 	if err != nil {
 		return l.away(err)
 	}
-	if portal == nil {
+	if portal == nil || l.isCommand(evt) {
 		return l.flyAlone(it, evt)
 	}
-	f, landed := l.takeOff(evt)
+	f, landed := l.takeOff(it, evt)
 	defer landed()
 	if it.row.Tries > 0 {
 		if isMessage(evt) {
@@ -130,7 +132,7 @@ func (l *Ledger) fly(it *item) outcome {
 			}
 		}
 		if evt.Type == event.EventEncrypted {
-			f.resumed = it.row.Seq // waiting for a key is no try, see decrypting
+			f.resumed = true // waiting for a key is no try, see begins
 		} else if err := l.store.Tried(l.ctx, it.row.Seq); err != nil {
 			return l.away(err)
 		}
@@ -148,8 +150,28 @@ func (l *Ledger) fly(it *item) outcome {
 	return out
 }
 
-// flyAlone hands on an event of a room that is no portal: a command, or an invitation. Those have no outcome that could be
-// waited for. A command is forgotten before, so that a crash loses it rather than repeating it; the user misses the answer.
+// isCommand is whether an event in a portal is a command to the bot, which is known of what is not encrypted.
+func (l *Ledger) isCommand(evt *event.Event) bool {
+	content, ok := evt.Content.Parsed.(*event.MessageEventContent)
+	return ok && evt.Type == event.EventMessage && strings.HasPrefix(content.Body, l.bridge.Config.CommandPrefix)
+}
+
+// begins is called with an event that was encrypted, before the library handles it: its try begins here.
+func (l *Ledger) begins(ctx context.Context, f *flight, evt *event.Event) {
+	if l.isCommand(evt) { // as in flyAlone
+		if err := l.store.Finish(ctx, f.seq); err != nil {
+			l.log.Warn().Err(err).Stringer("event_id", evt.ID).Msg("A command could not be forgotten")
+		}
+	} else if f.resumed {
+		if err := l.store.Tried(ctx, f.seq); err != nil {
+			l.log.Warn().Err(err).Stringer("event_id", evt.ID).Msg("A try could not be counted")
+		}
+	}
+}
+
+// flyAlone hands on a command, or an event of a room that is no portal: a command as well, or an invitation. Those have no
+// outcome that could be waited for. A command is forgotten before, so that a crash loses it rather than repeating it; the
+// user misses the answer.
 func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
 	if evt.StateKey == nil {
 		if err := l.store.Finish(l.ctx, it.row.Seq); err != nil {
@@ -160,7 +182,7 @@ func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
 		l.matrix.dispatch(l.ctx, evt)
 		return outcome{verdict: ignored}
 	}
-	f, landed := l.takeOff(evt)
+	f, landed := l.takeOff(it, evt)
 	defer landed()
 	l.matrix.dispatch(l.ctx, evt)
 	if out := l.awaitDecryption(f); out != nil && out.verdict != stopped {
@@ -170,8 +192,8 @@ func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
 }
 
 // takeOff makes the flight of an event; landed ends it.
-func (l *Ledger) takeOff(evt *event.Event) (f *flight, landed func()) {
-	f = &flight{decrypted: make(chan struct{}), spoiled: make(chan error, 1), told: make(chan struct{})}
+func (l *Ledger) takeOff(it *item, evt *event.Event) (f *flight, landed func()) {
+	f = &flight{decrypted: make(chan struct{}), spoiled: make(chan error, 1), told: make(chan struct{}), seq: it.row.Seq}
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.flights[evt.ID] = f

@@ -217,7 +217,9 @@ func (s *scene) empty() []database.Outgoing {
 func (s *scene) notices() (bodies []string) {
 	for _, call := range s.matrix.Calls("SendMessage") {
 		if content, ok := call.Content.(*event.MessageEventContent); ok && content.MsgType == event.MsgNotice {
-			bodies = append(bodies, content.Body)
+			if !slices.Contains(bodies, content.Body) { // the homeserver would know the transaction id
+				bodies = append(bodies, content.Body)
+			}
 		}
 	}
 	return bodies

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/id"
@@ -40,7 +39,7 @@ func (l *Ledger) settle(ctx context.Context) error {
 		return err
 	}
 	served := l.settling.asked.Load() // what they have stored they have stored by now
-	if err := l.store.Settle(ctx, time.Now()); err != nil {
+	if err := l.store.Settle(ctx); err != nil {
 		return err
 	}
 	l.settling.served = served

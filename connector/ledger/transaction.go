@@ -109,19 +109,23 @@ func (l *Ledger) accept(ctx context.Context, txnID string, txn *transaction) err
 		begun := time.Now()
 		stored, err := l.store.Accept(ctx, print, l.nextSeq(), rows)
 		meter.Transaction.Took(time.Since(begun), err)
+		l.counts.accepted.Add(int64(len(stored)))
+		if len(stored) > 0 {
+			log.Debug().Strs("event_ids", eventIDs(stored)).Msg("Accepted a transaction")
+		}
+		if l.started {
+			l.arrivals.push(stored...)
+		} // else Start takes it up
 		if err != nil {
 			return err
 		}
-		l.counts.accepted.Add(int64(len(stored)))
-		log.Debug().Strs("event_ids", eventIDs(stored)).Msg("Accepted a transaction")
 		if repeated := len(rows) - len(stored); repeated > 0 {
 			l.counts.deduplicated.Add(int64(repeated))
 			log.Debug().Int("count", repeated).Msg("Ignored events that the homeserver sent again")
 		}
 		if !l.started {
-			return nil // Start takes it up
+			return nil
 		}
-		l.arrivals.push(stored...)
 	}
 	if empty(txn.keys.lasting()) && !empty(txn.keys.counts()) {
 		if body, err := json.Marshal(txn.keys); err == nil {
