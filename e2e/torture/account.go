@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -70,7 +71,7 @@ func (a *account) logIn(ctx context.Context, bot *lab.Bot) error {
 	if a.me, err = a.stack.Simulator.AddPerson(ctx, a.name, control.NewPerson{Name: name}); err != nil {
 		return err
 	}
-	from, err := bot.StartLogin(ctx, a.name, a.flow)
+	from, err := bot.StartLogin(ctx, cmp.Or(a.login, a.name), a.flow)
 	if err != nil {
 		return err
 	}

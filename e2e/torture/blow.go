@@ -28,7 +28,10 @@ const shortSteps = 8
 func (t *torture) makePlan() ([]blow, error) {
 	kinds := []string{"kill", "stop", "homeserver"}
 	for _, n := range t.networks {
-		kinds = append(kinds, "away:"+n.name, "twice:"+n.name, "late:"+n.name)
+		kinds = append(kinds, "away:"+n.name, "twice:"+n.name)
+		if n.late.Kind != "" {
+			kinds = append(kinds, "late:"+n.name)
+		}
 	}
 	if t.setting.Database == "postgres" {
 		kinds = append(kinds, "database")

@@ -14,14 +14,17 @@ import (
 type network struct {
 	// name is that of the control API, of the bot's commands and of the rows of the table.
 	name string
-	flow string
+	// login is the network's name in the list of logins, if it is another.
+	login string
+	flow  string
 	// ghost is the localpart of a person's ghost.
 	ghost func(control.Person) string
 	// logIn does what the first step of the login asks for, which is to be found in the bot's room from a position on.
 	logIn func(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error
 	// shut keeps everybody from connecting, end ends a person's connection.
 	shut, end control.Fault
-	// twice and late are faults of what a person is sent: that it comes twice, and later than what is behind it.
+	// twice and late are faults of what a person is sent: that it comes twice, and later than what is behind it. A network
+	// that is simulated without one lacks its kind.
 	twice, late control.Fault
 }
 
@@ -43,6 +46,14 @@ var networks = []network{
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate_push", Stanza: "push/1", Times: 20},
 		late:  control.Fault{Kind: "delay_push", Stanza: "push/1", Times: 5, Args: map[string]string{"ms": "700"}},
+	},
+	{
+		name: "messenger-e2ee", login: "messenger", flow: "cookies",
+		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
+		logIn: pasteCookies,
+		shut:  control.Fault{Kind: "close_before", Stanza: "success", Times: -1},
+		end:   control.Fault{Kind: "close"},
+		twice: control.Fault{Kind: "duplicate", Stanza: "message/text", Times: 20},
 	},
 }
 
