@@ -64,11 +64,11 @@ func (l *Ledger) Settle(ctx context.Context) error {
 	}
 	file, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // an admin has chosen another journal, whose commits are synced
+		return nil // all was written to the database and synced, or an admin has chosen another journal, whose commits are
 	} else if err != nil {
 		return fmt.Errorf("open the write-ahead log: %w", err)
 	}
-	if err = errors.Join(file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(syncData(file), file.Close()); err != nil {
 		return fmt.Errorf("sync the write-ahead log: %w", err)
 	}
 	return nil
