@@ -103,7 +103,8 @@ func (c *chat) newText(direction string) string {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.number++
-	return fmt.Sprintf("%s %s %s %d in round %d", c.name, c.with.ID, direction, c.number, c.round)
+	// A hyphen would come back as a blank, see textOf.
+	return fmt.Sprintf("%s %s %s %d in round %d", strings.ReplaceAll(c.name, "-", " "), c.with.ID, direction, c.number, c.round)
 }
 
 // writable lists the chats that have a room which the user knows.
