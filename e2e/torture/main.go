@@ -72,14 +72,13 @@ func run(opts options) int {
 		return 2
 	}
 	defer t.close()
-	began := time.Now()
 	if opts.everyStep {
 		err = t.everyStep(ctx)
 	} else if err = t.rounds(ctx); err == nil {
 		err = t.quiet(ctx)
 	}
 	v := t.judge(ctx, true)
-	fmt.Println(v.table(t, time.Since(began)))
+	fmt.Println(v.table(t, time.Since(t.began)))
 	switch {
 	case err != nil:
 		t.keepFiles = true
@@ -107,6 +106,7 @@ type torture struct {
 	networks  []network
 	accounts  []*account
 	struck    map[string]int
+	began     time.Time
 	killed    int // how often the bridge was ended by SIGKILL
 }
 
@@ -155,6 +155,7 @@ func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
 		}
 	}
 	t.accounts, err = newAccounts(ctx, t.stack, t.networks, opts.users, 2)
+	t.began = time.Now()
 	return t, err
 }
 
@@ -217,7 +218,7 @@ func (t *torture) rounds(ctx context.Context) error {
 		}
 		t.struck[strings.Split(b.name, " ")[0]]++
 		in, out := t.counts()
-		fmt.Printf("round %d/%d: %s; %d in, %d out so far\n", i+1, len(t.plan), b.name, in, out)
+		fmt.Printf("round %d/%d at %s: %s; %d in, %d out so far\n", i+1, len(t.plan), time.Since(t.began).Round(time.Second), b.name, in, out)
 	}
 	return nil
 }
