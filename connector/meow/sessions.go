@@ -129,11 +129,23 @@ type guardedBuffer struct {
 	lock sessionLock
 }
 
-// DoDecryptionTxn implements store.EventBuffer: all decryption happens in it.
-func (g guardedBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+// GetBufferedEvent implements store.EventBuffer. The library asks it whether a message was decrypted before, and at once
+// decrypts the message if not: the lock is kept until then. Otherwise two deliveries of a message, over a connection that has
+// ended and over the next, may both find that it was not; the second would meet a used key, and the library would
+// acknowledge the message, whatever becomes of the first.
+func (g guardedBuffer) GetBufferedEvent(ctx context.Context, hash [32]byte) (*store.BufferedEvent, error) {
 	if err := g.lock.lock(ctx); err != nil {
-		return err
+		return nil, err
 	}
+	found, err := g.EventBuffer.GetBufferedEvent(ctx, hash)
+	if found != nil || err != nil {
+		g.lock.unlock()
+	}
+	return found, err
+}
+
+// DoDecryptionTxn implements store.EventBuffer: all decryption happens in it, behind GetBufferedEvent.
+func (g guardedBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
 	defer g.lock.unlock()
 	return g.EventBuffer.DoDecryptionTxn(context.WithValue(ctx, decryptionKey{}, true), decrypt)
 }
