@@ -30,6 +30,7 @@ type Call struct {
 	User    id.UserID
 	Room    id.RoomID
 	Type    string // of an event
+	Key     string // of a state event
 	EventID id.EventID
 	Content any
 	Time    time.Time // timestamp of an event
@@ -222,8 +223,8 @@ func (i *intent) SendMessage(ctx context.Context, room id.RoomID, kind event.Typ
 	return &mautrix.RespSendEvent{EventID: eventID}, nil
 }
 
-func (i *intent) SendState(ctx context.Context, room id.RoomID, kind event.Type, _ string, content *event.Content, ts time.Time) (*mautrix.RespSendEvent, error) {
-	eventID, err := i.matrix.record(ctx, Call{Op: "SendState", User: i.user, Room: room, Type: kind.Type, Content: content.Parsed, Time: ts})
+func (i *intent) SendState(ctx context.Context, room id.RoomID, kind event.Type, key string, content *event.Content, ts time.Time) (*mautrix.RespSendEvent, error) {
+	eventID, err := i.matrix.record(ctx, Call{Op: "SendState", User: i.user, Room: room, Type: kind.Type, Key: key, Content: content.Parsed, Time: ts})
 	if err != nil {
 		return nil, err
 	}
@@ -240,6 +241,11 @@ func (i *intent) CreateRoom(ctx context.Context, req *mautrix.ReqCreateRoom) (id
 	defer i.matrix.lock.Unlock()
 	i.matrix.members[room] = append(slices.Clone(req.Invite), i.user)
 	return room, nil
+}
+
+// DeleteRoom implements bridgev2.MatrixAPI.
+func (i *intent) DeleteRoom(ctx context.Context, room id.RoomID, _ bool) error {
+	return i.simple(ctx, "DeleteRoom", room, nil)
 }
 
 func (i *intent) simple(ctx context.Context, op string, room id.RoomID, content any) error {
