@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 
 	"crosschat/simulator/control"
 )
@@ -28,12 +29,13 @@ func sendOffline(s *stage) {
 	})
 	from := portal.Mark()
 	var want []string
+	var sent []id.EventID
 	write := func(words string) {
 		s.Helper()
 		text := s.text(words)
-		_, err := portal.SendText(s.ctx, text)
+		evt, err := portal.SendText(s.ctx, text)
 		s.must(err)
-		want = append(want, text)
+		want, sent = append(want, text), append(sent, evt)
 	}
 	write("waiting 1")
 	taken, err := portal.SendText(s.ctx, s.text("taken back"))
@@ -43,6 +45,7 @@ func sendOffline(s *stage) {
 		return evt.Sender == s.stack.Bridge.Bot && strings.Contains(evt.Content.AsMessage().Body, "waits")
 	})
 	s.must(err)
+	s.awaitStatus(portal, sent[0], event.MessageStatusPending)
 	s.must(portal.Redact(s.ctx, taken))
 	s.await("the list to have the two messages that wait", func(ctx context.Context) error {
 		answer, err := s.openBot().Ask(ctx, "outbox")
@@ -60,6 +63,13 @@ func sendOffline(s *stage) {
 	anna.reads(s.me, want[len(want)-1])
 	if got := anna.textsFrom(s.me); !slices.Equal(got, want) {
 		s.Errorf("Anna's phone has %q, want %q", got, want)
+	}
+	for _, evt := range sent[:2] { // the homeserver may hand over the third when the network is back already
+		s.mustEnd(portal, evt, event.MessageStatusPending, event.MessageStatusSuccess)
+	}
+	s.awaitStatus(portal, sent[2], event.MessageStatusSuccess)
+	if got := s.statuses(portal, taken); slices.Contains(got, event.MessageStatusSuccess) {
+		s.Errorf("of what was taken back the bridge said %q", got)
 	}
 	answer, err := s.openBot().Ask(s.ctx, "outbox")
 	s.must(err)
