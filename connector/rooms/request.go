@@ -114,10 +114,11 @@ func (r *Rooms) replace(ctx context.Context, seen look, login *bridgev2.UserLogi
 	if err = r.setChild(ctx, from, seen.room, false); err != nil {
 		return err
 	}
-	r.note(p, seen.request)
-	if seen.request {
+	switch before := r.note(p, seen.request); {
+	case before == seen.request: // bridgev2 was quicker to put it there, see divert
+	case seen.request:
 		r.askLater(login, seen.key, seen.room)
-	} else {
+	default:
 		r.say(ctx, seen.room, "This chat is accepted. It is now among your chats on "+r.networkOf(seen.key.ID)+".")
 	}
 	return nil

@@ -123,7 +123,7 @@ func (h *house) logIn(name networkid.UserLoginID) *bridgev2.UserLogin {
 	return login
 }
 
-// portal makes a portal with a room, in which a login takes part.
+// portal makes a portal with a room, in which a login takes part. For bridgev2 it is where it belongs: a test puts it there.
 func (h *house) portal(login *bridgev2.UserLogin, name networkid.PortalID, request bool) *bridgev2.Portal {
 	h.t.Helper()
 	key := networkid.PortalKey{ID: name, Receiver: login.ID}
@@ -131,8 +131,11 @@ func (h *house) portal(login *bridgev2.UserLogin, name networkid.PortalID, reque
 	h.must(err)
 	portal.MXID, portal.MessageRequest = id.RoomID("!"+string(name)+":"+fakematrix.Server), request
 	h.must(portal.Save(h.t.Context()))
-	_, err = h.bridge.DB.UserPortal.GetOrCreate(h.t.Context(), login.UserLogin, key)
+	place, err := h.bridge.DB.UserPortal.GetOrCreate(h.t.Context(), login.UserLogin, key)
 	h.must(err)
+	there := true
+	place.InSpace = &there
+	h.must(h.bridge.DB.UserPortal.Put(h.t.Context(), place))
 	return portal
 }
 
