@@ -24,13 +24,8 @@ var ErrUsage = errors.New("wrong arguments")
 // Client is the client that a command is about: that of the chat in whose room it was given, else of the user's first login
 // to the network that is logged in. If there is none, the user is told, and ok is false.
 func Client[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok bool) {
-	if ce.Portal != nil {
-		login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
-		if err == nil && login != nil {
-			if client, ok = login.Client.(C); ok {
-				return client, true
-			}
-		}
+	if client, ok = ofChat[C](ce); ok {
+		return client, true
 	}
 	for _, login := range ce.User.GetUserLogins() {
 		if client, ok = login.Client.(C); ok && client.IsLoggedIn() {
@@ -39,6 +34,19 @@ func Client[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok 
 	}
 	ce.Reply("You are not logged in to %s.", n.Name)
 	return client, false
+}
+
+// ofChat is the client of the user's account in the chat in whose room the command was given, if it is logged in.
+func ofChat[C bridgev2.NetworkAPI](ce *commands.Event) (client C, ok bool) {
+	if ce.Portal == nil {
+		return client, false
+	}
+	login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
+	if err != nil || login == nil {
+		return client, false
+	}
+	client, ok = login.Client.(C)
+	return client, ok
 }
 
 // Setting is a command with one argument that changes something of the chat in whose room it is given. f's error is
@@ -51,8 +59,9 @@ func Setting[C bridgev2.NetworkAPI](n Network, name, args, what string, f func(c
 		RequiresLogin:  true,
 		RequiresPortal: true,
 		Func: func(ce *commands.Event) {
-			client, ok := Client[C](ce, n)
+			client, ok := ofChat[C](ce) // never another account: it would change a chat of its own
 			if !ok {
+				ce.Reply("This is no chat of an account of yours that is logged in to %s.", n.Name)
 				return
 			}
 			err := ErrUsage

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"go.mau.fi/util/configupgrade"
-
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/bridgeconfig"
@@ -21,28 +19,6 @@ import (
 	"crosschat/connector/fakematrix"
 	crosschatdb "crosschat/database"
 )
-
-// network is the smallest NetworkConnector.
-type network struct{ bridgev2.NetworkConnector }
-
-func (network) Init(*bridgev2.Bridge)                            {}
-func (network) Start(context.Context) error                      { return nil }
-func (network) GetName() bridgev2.BridgeName                     { return bridgev2.BridgeName{NetworkID: "test"} }
-func (network) GetDBMetaTypes() database.MetaTypes               { return database.MetaTypes{} }
-func (network) GetBridgeInfoVersion() (int, int)                 { return 1, 1 }
-func (network) GetConfig() (string, any, configupgrade.Upgrader) { return "", nil, nil }
-func (network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
-	return &bridgev2.NetworkGeneralCapabilities{}
-}
-func (network) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
-	login.Client = client{}
-	return nil
-}
-
-type client struct{ bridgev2.NetworkAPI }
-
-func (client) Connect(context.Context) {}
-func (client) Disconnect()             {}
 
 // fakeBot is the bot's account.
 type fakeBot struct {
@@ -71,7 +47,11 @@ func (b *fakeBot) remove(_ context.Context, device id.DeviceID) error {
 // newKeys makes the guard of a bridge with two users, one of whom has a login, and an admin without.
 func newKeys(t *testing.T, m *fakematrix.Matrix) *Keys {
 	t.Helper()
-	bridge := fakematrix.NewBridge(t, m, network{}, t.TempDir(), func(string) bool { return false })
+	network := fakematrix.Network{
+		Name:      bridgev2.BridgeName{NetworkID: "test"},
+		NewClient: func() bridgev2.NetworkAPI { return fakematrix.Client{} },
+	}
+	bridge := fakematrix.NewBridge(t, m, network, t.TempDir(), func(string) bool { return false })
 	fakematrix.MustStart(t, bridge)
 	for _, mxid := range []id.UserID{alice, bob} {
 		user, err := bridge.GetUserByMXID(t.Context(), mxid)

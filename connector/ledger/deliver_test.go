@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.mau.fi/util/configupgrade"
-
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -25,28 +23,9 @@ const deadline = 20 * time.Second
 // errAway is what a homeserver that is down looks like to bridgev2.
 var errAway = errors.New("connection refused")
 
-// network is the smallest NetworkConnector: one login, one contact.
-type network struct{ bridgev2.NetworkConnector }
+// client has one contact.
+type client struct{ fakematrix.Client }
 
-func (network) Init(*bridgev2.Bridge)                            {}
-func (network) Start(context.Context) error                      { return nil }
-func (network) GetName() bridgev2.BridgeName                     { return bridgev2.BridgeName{NetworkID: "test"} }
-func (network) GetDBMetaTypes() database.MetaTypes               { return database.MetaTypes{} }
-func (network) GetBridgeInfoVersion() (int, int)                 { return 1, 1 }
-func (network) GetConfig() (string, any, configupgrade.Upgrader) { return "", nil, nil }
-func (network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
-	return &bridgev2.NetworkGeneralCapabilities{}
-}
-func (network) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
-	login.Client = client{}
-	return nil
-}
-
-type client struct{ bridgev2.NetworkAPI }
-
-func (client) Connect(context.Context)                               {}
-func (client) Disconnect()                                           {}
-func (client) IsLoggedIn() bool                                      { return true }
 func (client) IsThisUser(_ context.Context, u networkid.UserID) bool { return u == "me" }
 func (client) GetCapabilities(context.Context, *bridgev2.Portal) *event.RoomFeatures {
 	return &event.RoomFeatures{}
@@ -71,7 +50,10 @@ func mustStart(t *testing.T, m *fakematrix.Matrix, dir string) *bridgev2.UserLog
 	allowed := func(message string) bool {
 		return strings.Contains(message, "Failed to") || message == "Gave up on an event that Matrix does not take"
 	}
-	bridge := fakematrix.NewBridge(t, m, network{}, dir, allowed)
+	network := fakematrix.Network{
+		Name: bridgev2.BridgeName{NetworkID: "test"}, NewClient: func() bridgev2.NetworkAPI { return client{} },
+	}
+	bridge := fakematrix.NewBridge(t, m, network, dir, allowed)
 	fakematrix.MustStart(t, bridge)
 	user, err := bridge.GetUserByMXID(t.Context(), "@alice:"+fakematrix.Server)
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"go.mau.fi/util/configupgrade"
-
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -28,36 +26,13 @@ const (
 // errAway is what a homeserver that is down looks like.
 var errAway = errors.New("connection refused")
 
-// network is the smallest NetworkConnector.
-type network struct{ bridgev2.NetworkConnector }
-
-func (network) Init(*bridgev2.Bridge)       {}
-func (network) Start(context.Context) error { return nil }
-func (network) GetName() bridgev2.BridgeName {
-	return bridgev2.BridgeName{DisplayName: "Crosschat", NetworkID: "crosschat"}
-}
-func (network) GetDBMetaTypes() database.MetaTypes               { return database.MetaTypes{} }
-func (network) GetBridgeInfoVersion() (int, int)                 { return 1, 1 }
-func (network) GetConfig() (string, any, configupgrade.Upgrader) { return "", nil, nil }
-func (network) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
-	return &bridgev2.NetworkGeneralCapabilities{}
-}
-func (network) LoadUserLogin(_ context.Context, login *bridgev2.UserLogin) error {
-	login.Client = &client{}
-	return nil
-}
-
 // client is of a network that can encrypt chats and delete them.
 type client struct {
-	bridgev2.NetworkAPI
+	fakematrix.Client
 	protocol atomic.Pointer[string]
 	deleted  atomic.Int64
 	refuses  error
 }
-
-func (*client) Connect(context.Context) {}
-func (*client) Disconnect()             {}
-func (*client) IsLoggedIn() bool        { return true }
 
 func (c *client) EndToEnd(*bridgev2.Portal) string {
 	if protocol := c.protocol.Load(); protocol != nil {
@@ -92,7 +67,11 @@ func newHouse(t *testing.T, dir string) *house {
 		}
 		return nil
 	}
-	bridge := fakematrix.NewBridge(t, h.matrix, network{}, dir, func(string) bool { return false })
+	network := fakematrix.Network{
+		Name:      bridgev2.BridgeName{DisplayName: "Crosschat", NetworkID: "crosschat"},
+		NewClient: func() bridgev2.NetworkAPI { return &client{} },
+	}
+	bridge := fakematrix.NewBridge(t, h.matrix, network, dir, func(string) bool { return false })
 	bridge.Config.PersonalFilteringSpaces = true
 	fakematrix.MustStart(t, bridge)
 	nameOf := func(id string) (bridgev2.BridgeName, bool) {
