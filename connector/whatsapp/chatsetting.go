@@ -18,6 +18,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/command"
 	"crosschat/connector/ledger"
 )
 
@@ -216,65 +217,29 @@ func (c *Client) set(ctx context.Context, portal *bridgev2.Portal, patch func(ty
 	return nil
 }
 
+// called begins and explains our commands.
+var called = command.Network{Prefix: "whatsapp", Name: "WhatsApp"}
+
 // settingCommands change a chat's settings from its room.
 func settingCommands() []commands.CommandHandler {
 	return []commands.CommandHandler{
-		settingCommand("whatsapp-mute", "<hours|on|off>", "Mute this chat on WhatsApp, too, for some hours or until you say off",
+		command.Setting(called, "mute", "<hours|on|off>", "Mute this chat on WhatsApp, too, for some hours or until you say off",
 			func(c *Client, ce *commands.Event, arg string) error {
 				hours, err := strconv.ParseUint(arg, 10, 16)
 				if err == nil && hours > 0 {
 					return c.mute(ce.Ctx, ce.Portal, time.Duration(hours)*time.Hour, true)
 				}
-				return onOff(arg, func(on bool) error { return c.mute(ce.Ctx, ce.Portal, 0, on) })
+				return command.OnOff(arg, func(on bool) error { return c.mute(ce.Ctx, ce.Portal, 0, on) })
 			}),
-		settingCommand("whatsapp-archive", "<on|off>", "Archive this chat on WhatsApp, too",
+		command.Setting(called, "archive", "<on|off>", "Archive this chat on WhatsApp, too",
 			func(c *Client, ce *commands.Event, arg string) error {
-				return onOff(arg, func(on bool) error { return c.archive(ce.Ctx, ce.Portal, on) })
+				return command.OnOff(arg, func(on bool) error { return c.archive(ce.Ctx, ce.Portal, on) })
 			}),
-		settingCommand("whatsapp-pin", "<on|off>", "Pin this chat on WhatsApp, too",
+		command.Setting(called, "pin", "<on|off>", "Pin this chat on WhatsApp, too",
 			func(c *Client, ce *commands.Event, arg string) error {
-				return onOff(arg, func(on bool) error { return c.pin(ce.Ctx, ce.Portal, on) })
+				return command.OnOff(arg, func(on bool) error { return c.pin(ce.Ctx, ce.Portal, on) })
 			}),
-		settingCommand("whatsapp-disappear", "<24h|7d|90d|off>", "Let this chat's messages disappear after a time",
+		command.Setting(called, "disappear", "<24h|7d|90d|off>", "Let this chat's messages disappear after a time",
 			func(c *Client, ce *commands.Event, arg string) error { return c.disappearCommand(ce, arg) }),
-	}
-}
-
-// errUsage is the error of a command with arguments that make no sense.
-var errUsage = errors.New("wrong arguments")
-
-func onOff(arg string, f func(bool) error) error {
-	if arg != "on" && arg != "off" {
-		return errUsage
-	}
-	return f(arg == "on")
-}
-
-// settingCommand is a command with one argument that works in a chat's room.
-func settingCommand(name, args, what string, f func(*Client, *commands.Event, string) error) *commands.FullHandler {
-	return &commands.FullHandler{
-		Name:           name,
-		Help:           commands.HelpMeta{Section: commands.HelpSectionChats, Description: what, Args: args},
-		RequiresLogin:  true,
-		RequiresPortal: true,
-		Func: func(ce *commands.Event) {
-			c := clientOf(ce)
-			if c == nil {
-				return
-			}
-			err := errUsage
-			if len(ce.Args) == 1 {
-				err = f(c, ce, ce.Args[0])
-			}
-			switch {
-			case errors.Is(err, errUsage):
-				ce.Reply("Usage: `$cmdprefix %s %s`", name, args)
-			case err != nil:
-				ce.Log.Warn().Err(err).Msg("Could not change a chat's settings")
-				ce.Reply("WhatsApp did not take that; try again later.")
-			default:
-				ce.Reply("Done.")
-			}
-		},
 	}
 }

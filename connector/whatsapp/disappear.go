@@ -19,6 +19,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/command"
 	"crosschat/connector/ledger"
 )
 
@@ -143,7 +144,7 @@ func (c *Client) setTimer(ctx context.Context, portal *bridgev2.Portal, timer ti
 func (c *Client) disappearCommand(ce *commands.Event, arg string) error {
 	timer, ok := whatsmeow.ParseDisappearingTimerString(arg)
 	if !ok {
-		return errUsage
+		return command.ErrUsage
 	}
 	if ce.Portal == nil {
 		return errors.New("not in a chat's room")

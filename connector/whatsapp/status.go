@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/command"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 
@@ -85,19 +86,8 @@ func commandStatus() *commands.FullHandler {
 // clientOf is the client of the WhatsApp login that a command is about: that of the room, or else the user's first. If
 // there is none, the user is told.
 func clientOf(ce *commands.Event) *Client {
-	if ce.Portal != nil {
-		login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
-		if err == nil && login != nil {
-			if c, ok := login.Client.(*Client); ok {
-				return c
-			}
-		}
+	if c, ok := command.Client[*Client](ce, called); ok {
+		return c
 	}
-	for _, login := range ce.User.GetUserLogins() {
-		if c, ok := login.Client.(*Client); ok && c.IsLoggedIn() {
-			return c
-		}
-	}
-	ce.Reply("You are not logged in to WhatsApp.")
 	return nil
 }
