@@ -210,6 +210,7 @@ func TestPlainOnPostgres(t *testing.T) {
 // TestKeysBySync shows that the main paths work where the homeserver hands no keys to the bridge, which then asks for them
 // with /sync.
 func TestKeysBySync(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	if setting.Encryption == lab.EncryptionSync {
 		t.Skip("every scenario runs so in this setting")

@@ -82,6 +82,7 @@ func (s *stage) talk(portal *lab.Room, contact *person) {
 // TestLostKeys takes the bridge's encryption keys away: it has a new device then, signed by the same identity, so that a
 // client that excludes unverified devices goes on. What was written meanwhile is said not to have arrived.
 func TestLostKeys(t *testing.T) {
+	t.Parallel()
 	s := keysStage(t, "lost-keys")
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
@@ -111,7 +112,7 @@ func TestLostKeys(t *testing.T) {
 		return strings.Contains(body, "had lost its encryption keys")
 	})
 	s.must(err)
-	notice := s.tells(portal, roomFrom, "was not bridged", "did not get the key")
+	notice := s.tells(portal, roomFrom, "was not bridged", "the key to decrypt it")
 	if got := notice.Content.AsMessage().RelatesTo.GetReplyTo(); got != lost {
 		t.Errorf("the notice is about %s, want %s", got, lost)
 	}
@@ -136,6 +137,7 @@ func TestLostKeys(t *testing.T) {
 // TestLostDatabase takes the bridge its whole database: it does not start, and says why, until an admin orders new keys. The
 // user logs in again then, in new rooms, and their client goes on once they have accepted the bot's new identity.
 func TestLostDatabase(t *testing.T) {
+	t.Parallel()
 	s := keysStage(t, "lost-database")
 	if s.stack.Setting.Database != "sqlite" {
 		t.Skip("this takes the file away")
@@ -194,6 +196,7 @@ func (s *stage) portalWith(contact *person, text string) (portal *lab.Room) {
 // TestKeyRequests asks the bridge for the key of a message: it gives it to a device that its user has signed, if that user is
 // in the room, though they administer nothing, and says no to all others.
 func TestKeyRequests(t *testing.T) {
+	t.Parallel()
 	s := keysStage(t, "key-requests")
 	recovery, err := s.user.SignDevice(s.ctx)
 	s.must(err)

@@ -18,6 +18,7 @@ import (
 // TestLoginMatrix is double puppeting by hand, where the admin has not set up the automatic one: with an access token of
 // theirs, what the user writes and reads on the phone is theirs in Matrix, too, over a restart, until they take it back.
 func TestLoginMatrix(t *testing.T) {
+	t.Parallel()
 	setting := settingFromEnv(t)
 	shared := &lazyStack{t: t, setting: setting, set: map[string]string{
 		"double_puppet.secrets." + string(setting.Homeserver) + ".localhost": "", // the lab's server name

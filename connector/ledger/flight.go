@@ -259,6 +259,12 @@ func (l *Ledger) awaitDecryption(f *flight) *outcome {
 	case <-l.ctx.Done():
 		return &outcome{verdict: stopped}
 	case err := <-f.spoiled:
+		var withheld *event.RoomKeyWithheldEventContent
+		if errors.As(err, &withheld) { // which no further try changes
+			status = bridgev2.WrapErrorInStatus(err).WithIsCertain(true).WithSendNotice(true).
+				WithMessage("your client did not give the bridge the key to decrypt it; send it again")
+			return &outcome{verdict: failed, status: status, shown: true}
+		}
 		status = bridgev2.WrapErrorInStatus(err).WithIsCertain(true).WithSendNotice(true).
 			WithMessage("the bridge could not decrypt it; send it again")
 		return &outcome{verdict: again, status: status}

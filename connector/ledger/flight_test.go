@@ -62,12 +62,13 @@ func TestFilesWaitForTheHomeserver(t *testing.T) {
 type locked struct {
 	matrix.Crypto
 	errors int
+	err    error
 }
 
 func (c *locked) Decrypt(_ context.Context, evt *event.Event) (*event.Event, error) {
 	if c.errors > 0 {
 		c.errors--
-		return nil, errors.New("read tcp: connection reset by peer")
+		return nil, c.err
 	}
 	plain := *evt
 	plain.Type, plain.Content = event.EventMessage, event.Content{}
@@ -100,23 +101,31 @@ func (s lockedSide) dispatch(ctx context.Context, evt *event.Event) {
 
 func TestErrorsOfDecryptionPass(t *testing.T) {
 	const encrypted = `{"type":"m.room.encrypted","event_id":"$1","room_id":%q,"sender":%q,"content":{"algorithm":"m.megolm.v1.aes-sha2","ciphertext":"AwgA"}}`
+	reset, withheld := errors.New("read tcp: connection reset by peer"), &event.RoomKeyWithheldEventContent{Code: event.RoomKeyWithheldUnauthorized}
 	for _, test := range []struct {
 		name   string
 		errors int
+		err    error
 		texts  []string
 		failed int
+		tries  int // that went wrong
 	}{
-		{"a while", 2, []string{"locked", "text"}, 0},
-		{"for ever", 1000, []string{"text"}, 1},
+		{"a while", 2, reset, []string{"locked", "text"}, 0, 2},
+		{"for ever", 1000, reset, []string{"text"}, 1, maxTries},
+		{"the key is withheld", 1000, fmt.Errorf("get session: %w", withheld), []string{"text"}, 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := mustSet(t, t.TempDir(), newWire())
-			s.ledger.matrix = lockedSide{s.ledger.matrix, &locked{errors: test.errors}, s.ledger}
+			crypto := &locked{errors: test.errors, err: test.err}
+			s.ledger.matrix = lockedSide{s.ledger.matrix, crypto, s.ledger}
 			s.start()
 			s.hand("1", fmt.Sprintf(encrypted, chatRoom, alice), message("$2", "text"))
 			s.awaitTexts(test.texts...)
 			if failed := s.empty(); len(failed) != test.failed {
 				t.Errorf("failed are %+v, want %d", failed, test.failed)
+			}
+			if got := test.errors - crypto.errors; got != test.tries {
+				t.Errorf("%d tries went wrong, want %d", got, test.tries)
 			}
 		})
 	}
