@@ -86,6 +86,12 @@ func (c *Client) settle(ctx context.Context, portal *bridgev2.Portal, id network
 	if m.OTID == 0 || m.Sender != c.wire.FBID() {
 		return false, nil
 	}
+	if file, err := c.captioned(ctx, portal.PortalKey, m); err != nil {
+		return false, err
+	} else if file != nil {
+		c.keepCaption(ctx, file, wire.Sent{ID: m.ID, Time: m.Time})
+		return true, nil
+	}
 	for _, half := range []half{fileOfTwo, captionOfTwo} {
 		waits, err := ledger.Waits(ctx, c.login, portal, func(evt *event.Event) bool {
 			return outgoingID(c.login.ID, evt.ID, evt.Timestamp, half) == m.OTID
@@ -98,6 +104,24 @@ func (c *Client) settle(ctx context.Context, portal *bridgev2.Portal, id network
 	return ledger.Settle(ctx, c.login, portal, row, func(evt *event.Event) bool {
 		return outgoingID(c.login.ID, evt.ID, evt.Timestamp, whole) == m.OTID
 	})
+}
+
+// captionWithin is how long before its caption a file may have been sent.
+const captionWithin = 5 * time.Minute
+
+// captioned is the file whose caption a text is, if nothing of that was stored but the file's row: the program ended in that
+// moment.
+func (c *Client) captioned(ctx context.Context, key networkid.PortalKey, m wire.Message) (*database.Message, error) {
+	rows, err := c.network.bridge.DB.Message.GetMessagesBetweenTimeQuery(ctx, key, m.Time.Add(-captionWithin), m.Time.Add(captionWithin))
+	if err != nil {
+		return nil, fmt.Errorf("look for the file of caption %q: %w", m.ID, err)
+	}
+	for _, row := range rows {
+		if messageMeta(row).Caption == string(m.ID) {
+			return row, nil
+		}
+	}
+	return nil, nil
 }
 
 // edited changes a text. An edit of the user's own that Matrix made comes back, too.

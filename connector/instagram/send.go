@@ -142,6 +142,7 @@ func (c *Client) sendFile(ctx context.Context, at place, msg *bridgev2.MatrixMes
 		File: true, Caption: string(text.ID), Content: content,
 	}}
 	response.PostSave = func(ctx context.Context, row *database.Message) {
+		ledger.Passing("caption.keeping")
 		c.keepCaption(ctx, row, text)
 		msg.RemovePending(c.pending(msg, captionOfTwo))
 	}
@@ -257,7 +258,7 @@ func (c *Client) dropCaption(ctx context.Context, msg *bridgev2.MatrixEdit, meta
 }
 
 // HandleMatrixMessageRemove implements bridgev2.RedactionHandlingNetworkAPI. A file's caption goes first, so that another
-// try finds the file.
+// try finds the file; a caption that is not to be unsent, perhaps because an earlier try has done it, does not keep the file.
 func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.MatrixMessageRemove) error {
 	if msg.TargetMessage.SenderID != c.GetUserID() {
 		return ledger.Refuse("only your own messages can be unsent on Instagram; it is gone here only")
@@ -265,9 +266,11 @@ func (c *Client) HandleMatrixMessageRemove(ctx context.Context, msg *bridgev2.Ma
 	caption := messageMeta(msg.TargetMessage).Caption
 	return c.act(ctx, msg.Portal, msg.TargetMessage.ID, func(ctx context.Context, at place, mid wire.MessageID) error {
 		if caption != "" {
-			if err := c.unsend(ctx, at, wire.MessageID(caption)); err != nil && !errors.Is(err, wire.ErrNotFound) {
+			err := c.unsend(ctx, at, wire.MessageID(caption))
+			if err != nil && !errors.Is(err, wire.ErrNotFound) && !errors.As(err, new(*wire.RejectedError)) {
 				return err
 			}
+			ledger.Passing("caption.unsent")
 		}
 		return c.unsend(ctx, at, mid)
 	})
@@ -302,7 +305,12 @@ func (c *Client) act(ctx context.Context, portal *bridgev2.Portal, target networ
 	if err != nil {
 		return ledger.Refuse("this message is not on Instagram")
 	}
-	return c.onThread(ctx, portal, func(ctx context.Context, at place) error { return do(ctx, at, mid) })
+	return c.onThread(ctx, portal, func(ctx context.Context, at place) error {
+		ledger.Passing("network.sending")
+		err := do(ctx, at, mid)
+		ledger.Passing("network.sent")
+		return err
+	})
 }
 
 // onThread has something done with a chat. Errors are ready for bridgev2.

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
+	"image"
+	"image/png"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -49,6 +53,10 @@ type said struct {
 	file []byte // nil if it is a text
 	id   string // Matrix event, or message id on the network
 	late bool
+
+	// caption is what follows the file as a message of its own; nothing is done to that, as it is no event of its own.
+	caption   *said
+	isCaption bool
 
 	edited, reaction string
 	deleted          bool
@@ -105,6 +113,54 @@ func (c *chat) newText(direction string) string {
 	c.number++
 	// A hyphen would come back as a blank, see textOf.
 	return fmt.Sprintf("%s %s %s %d in round %d", strings.ReplaceAll(c.name, "-", " "), c.with.ID, direction, c.number, c.round)
+}
+
+// newFile makes a file that has other bytes than any before. A picture has another size, too.
+func (c *chat) newFile(random *rand.Rand) []byte {
+	size, head := 200+random.IntN(20_000), []byte(nil)
+	if c.pictures {
+		c.lock.Lock()
+		c.number++
+		size, head = 1000+c.number, onePixel()
+		c.lock.Unlock()
+	}
+	data := make([]byte, size)
+	for i := range data {
+		data[i] = byte(random.Uint32())
+	}
+	copy(data, head)
+	return data
+}
+
+// onePixel is the smallest picture.
+func onePixel() []byte {
+	var b bytes.Buffer
+	_ = png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))) // never fails
+	return b.Bytes()
+}
+
+// nameOf is what a file is called, textOf the inverse.
+func (c *chat) nameOf(text string) string { return strings.ReplaceAll(text, " ", "-") + c.ending() }
+
+func (c *chat) textOf(name string) string {
+	return strings.ReplaceAll(strings.TrimSuffix(name, c.ending()), "-", " ")
+}
+
+func (c *chat) ending() string {
+	if c.pictures {
+		return ".png"
+	}
+	return ".bin"
+}
+
+// textOfSize is what a picture stands for that came without a name. The account's lock is held.
+func (c *chat) textOfSize(size int) string {
+	for _, s := range c.in {
+		if s.file != nil && len(s.file) == size {
+			return s.text
+		}
+	}
+	return fmt.Sprintf("picture of %d bytes", size)
 }
 
 // writable lists the chats that have a room which the user knows.

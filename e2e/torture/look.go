@@ -25,11 +25,6 @@ type shown struct {
 	same func(context.Context, []byte) bool
 }
 
-// textOf is the inverse of fileName.
-func textOf(name string) string {
-	return strings.ReplaceAll(strings.TrimSuffix(name, ".bin"), "-", " ")
-}
-
 // inMatrix lists what a contact's ghost has sent to a room, in order; undecoded counts what the user's client could not
 // decrypt. told are the user's events of which the bridge said that they were not bridged.
 func (c *chat) inMatrix(room *lab.Room) (list []*shown, undecoded int, told map[id.EventID]bool) {
@@ -59,8 +54,10 @@ func (c *chat) inMatrix(room *lab.Room) (list []*shown, undecoded int, told map[
 				continue
 			}
 			s := &shown{text: content.Body, gone: gone[evt.ID]}
-			if content.MsgType == event.MsgFile {
-				s.text = textOf(content.GetFileName())
+			if content.MsgType == event.MsgFile || content.MsgType == event.MsgImage {
+				if s.text = c.textOf(content.GetFileName()); c.pictures {
+					s.text = c.textOfSize(content.GetInfo().Size)
+				}
 				s.same = func(ctx context.Context, want []byte) bool {
 					got, err := c.user.Download(ctx, content)
 					return err == nil && bytes.Equal(got, want)
@@ -107,7 +104,7 @@ func (c *chat) onPhone(ctx context.Context) (list []*shown, repeats int, err err
 		case e.Kind == control.KindMessage:
 			s = &shown{text: e.Text}
 			if media := e.Media; media != nil {
-				s.text = textOf(media.FileName)
+				s.text = c.textOf(media.FileName)
 				s.same = func(_ context.Context, want []byte) bool {
 					sum := sha256.Sum256(want)
 					return e.MediaError == "" && (bytes.Equal(media.Data, want) || bytes.Equal(media.SHA256, sum[:]))

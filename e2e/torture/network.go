@@ -26,6 +26,9 @@ type network struct {
 	// twice and late are faults of what a person is sent: that it comes twice, and later than what is behind it. A network
 	// that is simulated without one lacks its kind.
 	twice, late control.Fault
+	// pictures says that there are no files but pictures, whose names are not told: they are known by their sizes. Their
+	// captions are messages of their own.
+	pictures bool
 }
 
 var networks = []network{
@@ -41,7 +44,7 @@ var networks = []network{
 	{
 		name: "messenger", flow: "cookies",
 		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
-		logIn: pasteCookies,
+		logIn: pasteCookies("messenger"),
 		shut:  control.Fault{Kind: "http_status", Stanza: "gateway", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate_push", Stanza: "push/1", Times: 20},
@@ -50,10 +53,19 @@ var networks = []network{
 	{
 		name: "messenger-e2ee", login: "messenger", flow: "cookies",
 		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
-		logIn: pasteCookies,
+		logIn: pasteCookies("messenger"),
 		shut:  control.Fault{Kind: "close_before", Stanza: "success", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate", Stanza: "message/text", Times: 20},
+	},
+	{
+		name: "instagram", flow: "cookies", pictures: true,
+		ghost: func(p control.Person) string { return "crosschat_instagram-" + p.ID },
+		logIn: pasteCookies("instagram"),
+		shut:  control.Fault{Kind: "http_status", Stanza: "socket", Times: -1},
+		end:   control.Fault{Kind: "close"},
+		twice: control.Fault{Kind: "duplicate", Stanza: "push/SlideUQPPNewMessage", Times: 20},
+		late:  control.Fault{Kind: "delay", Stanza: "push/SlideUQPPNewMessage", Times: 5, Args: map[string]string{"ms": "700"}},
 	},
 }
 
@@ -86,20 +98,23 @@ func scanCode(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me 
 	return err
 }
 
-func pasteCookies(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
-	var answer struct {
-		Cookies map[string]string `json:"cookies"`
-	}
-	if err := stack.Simulator.Special(ctx, "messenger", me.ID, "login", nil, &answer); err != nil {
+// pasteCookies is how one logs in to a network by cookies.
+func pasteCookies(network string) func(context.Context, *lab.Stack, *lab.Bot, int, control.Person) error {
+	return func(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
+		var answer struct {
+			Cookies map[string]string `json:"cookies"`
+		}
+		if err := stack.Simulator.Special(ctx, network, me.ID, "login", nil, &answer); err != nil {
+			return err
+		}
+		text, err := json.Marshal(answer.Cookies)
+		if err != nil {
+			return fmt.Errorf("encode cookies: %w", err)
+		}
+		if _, err = bot.AwaitAnswer(ctx, from, "the bot to ask for cookies", func(body string) bool { return strings.Contains(body, "Login URL") }); err != nil {
+			return err
+		}
+		_, err = bot.SendText(ctx, string(text))
 		return err
 	}
-	text, err := json.Marshal(answer.Cookies)
-	if err != nil {
-		return fmt.Errorf("encode cookies: %w", err)
-	}
-	if _, err = bot.AwaitAnswer(ctx, from, "the bot to ask for cookies", func(body string) bool { return strings.Contains(body, "Login URL") }); err != nil {
-		return err
-	}
-	_, err = bot.SendText(ctx, string(text))
-	return err
 }

@@ -22,12 +22,23 @@ var (
 	stepsRoom    = []string{"room.noted", "room.made"}
 )
 
+// captionDeeds are about files whose captions are messages of their own: the end comes between the two.
+var captionDeeds = []deed{
+	{what: sendFile, out: true, step: "network.sent"},
+	{what: sendFile, out: true, step: "network.sent", nth: 2},
+	{what: sendFile, out: true, step: "caption.keeping"},
+	{what: remove, out: true, step: "caption.unsent", file: true},
+	{what: remove, out: true, step: "network.sent", file: true},
+}
+
 // deed is something that is done while the bridge is about to end at a step.
 type deed struct {
 	what act
 	out  bool
 	step string
+	nth  int  // at which pass of the step; 0 is the first
 	room bool // by somebody new
+	file bool // what is changed is a file
 }
 
 func (d deed) String() string {
@@ -38,7 +49,14 @@ func (d deed) String() string {
 	if d.room {
 		direction += " to a new room"
 	}
-	return fmt.Sprintf("%s %s, killed at %s", d.what, direction, d.step)
+	step := d.step
+	if d.nth > 1 {
+		step = fmt.Sprintf("%s, pass %d", step, d.nth)
+	}
+	if d.file {
+		direction += " of a file"
+	}
+	return fmt.Sprintf("%s %s, killed at %s", d.what, direction, step)
 }
 
 // allDeeds is each deed at each step that it passes.
@@ -70,6 +88,10 @@ func (t *torture) killDuring(ctx context.Context, a *account, d deed) error {
 		if d.room {
 			return a.newChat(ctx)
 		}
+		if d.file && what == d.what {
+			c.changes(ctx, what, c.lastFile(), random)
+			return nil
+		}
 		if d.out {
 			c.userActs(ctx, what, random)
 			return nil
@@ -77,14 +99,18 @@ func (t *torture) killDuring(ctx context.Context, a *account, d deed) error {
 		return c.contactActs(ctx, what, random)
 	}
 	if d.what > sendFile {
-		if err := do(write); err != nil {
+		before := write
+		if d.file {
+			before = sendFile
+		}
+		if err := do(before); err != nil {
 			return err
 		}
 		if err := t.settled(ctx); err != nil {
 			return fmt.Errorf("before the deed: %w", err)
 		}
 	}
-	err := t.startToEndAt(ctx, d.step, 1)
+	err := t.startToEndAt(ctx, d.step, max(1, d.nth))
 	if err != nil {
 		return err
 	}
@@ -138,12 +164,16 @@ func (t *torture) settled(ctx context.Context) error {
 // everyStep does each deed at each step, on each network, instead of random traffic.
 func (t *torture) everyStep(ctx context.Context) error {
 	for _, n := range t.networks {
-		for i, d := range allDeeds() {
+		deeds := allDeeds()
+		if n.pictures {
+			deeds = append(deeds, captionDeeds...)
+		}
+		for i, d := range deeds {
 			if err := t.killDuring(ctx, t.on(n.name)[0], d); err != nil {
 				return fmt.Errorf("%s, %s: %w", n.name, d, err)
 			}
 			t.struck["step:"+d.step]++
-			fmt.Printf("%s %d/%d: %s\n", n.name, i+1, len(allDeeds()), d)
+			fmt.Printf("%s %d/%d: %s\n", n.name, i+1, len(deeds), d)
 		}
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +65,7 @@ func choose(random *rand.Rand) act {
 func target(list []*said, what act, random *rand.Rand) *said {
 	last := list[max(0, len(list)-reach):]
 	fit := slices.DeleteFunc(slices.Clone(last), func(s *said) bool {
-		return s.id == "" || s.doubtful || s.deleted || what == edit && (s.file != nil || s.edited != "") || what == react && s.reaction != ""
+		return s.id == "" || s.isCaption || s.doubtful || s.deleted || what == edit && (s.file != nil || s.edited != "") || what == react && s.reaction != ""
 	})
 	if len(fit) == 0 {
 		return nil
@@ -74,23 +73,12 @@ func target(list []*said, what act, random *rand.Rand) *said {
 	return fit[random.IntN(len(fit))]
 }
 
-func newFile(random *rand.Rand) []byte {
-	data := make([]byte, 200+random.IntN(20_000))
-	for i := range data {
-		data[i] = byte(random.Uint32())
-	}
-	return data
-}
-
-// fileName is the name of a file that stands for a text.
-func fileName(text string) string { return strings.ReplaceAll(text, " ", "-") + ".bin" }
-
 // contactActs has the contact do something; what is done to a message becomes writing if there is none that fits. Errors
 // are the simulator's, which must not fail.
 func (c *chat) contactActs(ctx context.Context, what act, random *rand.Rand) error {
 	if what == write || what == sendFile {
 		if what == sendFile {
-			return c.sends(ctx, c.newText("in"), newFile(random))
+			return c.sends(ctx, c.newText("in"), c.newFile(random))
 		}
 		return c.hears(ctx, c.newText("in"))
 	}
@@ -135,9 +123,11 @@ func (c *chat) hears(ctx context.Context, text string) error {
 
 // sends has the contact send a file.
 func (c *chat) sends(ctx context.Context, text string, data []byte) error {
-	return c.takes(ctx, &said{text: text, file: data}, control.SendRequest{To: c.me.ID, Media: &control.Media{
-		Kind: "document", Data: data, MIMEType: "application/octet-stream", FileName: fileName(text),
-	}})
+	media := &control.Media{Kind: "document", Data: data, MIMEType: "application/octet-stream", FileName: c.nameOf(text)}
+	if c.pictures {
+		media.Kind, media.MIMEType = "image", "image/png"
+	}
+	return c.takes(ctx, &said{text: text, file: data}, control.SendRequest{To: c.me.ID, Media: media})
 }
 
 func (c *chat) takes(ctx context.Context, s *said, req control.SendRequest) error {
@@ -159,6 +149,23 @@ func (c *chat) userActs(ctx context.Context, what act, random *rand.Rand) {
 	c.lock.Lock()
 	s := target(c.out, what, random)
 	c.lock.Unlock()
+	c.changes(ctx, what, s, random)
+}
+
+// lastFile is the last file that the user has sent.
+func (c *chat) lastFile() (last *said) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	for _, s := range c.out {
+		if s.file != nil {
+			last = s
+		}
+	}
+	return last
+}
+
+// changes has the user do something to a message of theirs, or write if there is none to do it to.
+func (c *chat) changes(ctx context.Context, what act, s *said, random *rand.Rand) {
 	if what == write || what == sendFile || s == nil {
 		c.writes(ctx, what, random)
 		return
@@ -180,10 +187,17 @@ func (c *chat) userActs(ctx context.Context, what act, random *rand.Rand) {
 		if resp, err = c.user.Client.RedactEvent(ctx, room.ID, on); err == nil {
 			evt = resp.EventID
 		}
-		c.did(func() { s.deleted = true })
+		c.did(func() {
+			if s.deleted = true; s.caption != nil {
+				s.caption.deleted = true
+			}
+		})
 	}
 	c.did(func() {
 		s.unsure = s.unsure || err != nil
+		if s.caption != nil {
+			s.caption.unsure = s.unsure
+		}
 		c.asked[evt] = &asked{s, true}
 	})
 }
@@ -191,18 +205,29 @@ func (c *chat) userActs(ctx context.Context, what act, random *rand.Rand) {
 func (c *chat) writes(ctx context.Context, what act, random *rand.Rand) {
 	s := &said{text: c.newText("out")}
 	if what == sendFile {
-		s.file = newFile(random)
+		s.file = c.newFile(random)
 	}
-	c.did(func() { c.out = append(c.out, s) })
+	file := lab.File{Type: event.MsgFile, Name: c.nameOf(s.text), MIMEType: "application/octet-stream", Data: s.file}
+	if s.file != nil && c.pictures {
+		s.caption = &said{text: c.newText("out, caption,"), isCaption: true}
+		file.Type, file.MIMEType, file.Caption = event.MsgImage, "image/png", s.caption.text
+	}
+	c.did(func() {
+		if c.out = append(c.out, s); s.caption != nil {
+			c.out = append(c.out, s.caption)
+		}
+	})
 	var evt id.EventID
 	var err error
 	if s.file != nil {
-		evt, err = c.room.SendFile(ctx, lab.File{Type: event.MsgFile, Name: fileName(s.text), MIMEType: "application/octet-stream", Data: s.file})
+		evt, err = c.room.SendFile(ctx, file)
 	} else {
 		evt, err = c.room.SendText(ctx, s.text)
 	}
 	c.did(func() {
-		s.id, s.doubtful = evt.String(), err != nil
+		if s.id, s.doubtful = evt.String(), err != nil; s.caption != nil {
+			s.caption.id, s.caption.doubtful = s.id, s.doubtful
+		}
 		c.asked[evt] = &asked{s, false}
 	})
 }

@@ -203,10 +203,16 @@ func (t *torture) judgeChat(ctx context.Context, v *verdict, c *chat, rooms []*l
 		inMatrix = append(inMatrix, list...)
 		v.undecoded += undecoded
 		for evt := range events {
-			if a := c.asked[evt]; a != nil && a.change {
-				changesTold[a.said] = true
-			} else if a != nil {
-				told[a.said] = true
+			a := c.asked[evt]
+			if a == nil {
+				continue
+			}
+			of := told
+			if a.change {
+				of = changesTold
+			}
+			if of[a.said] = true; a.caption != nil {
+				of[a.caption] = true
 			}
 		}
 	}
