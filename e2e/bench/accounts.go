@@ -27,7 +27,7 @@ func measureAccounts(ctx context.Context, s *stage) (table, error) {
 	for _, set := range []struct {
 		net    network
 		counts []int
-	}{{whatsApp, []int{0, 1, 50, 200}}, {messenger, []int{0, 1, 25, 50}}} {
+	}{{whatsApp, []int{0, 1, 50, 200}}, {messenger, []int{0, 1, 25, 50}}, {instagram, []int{0, 1, 25, 50}}} {
 		rows, err := s.memoryOf(ctx, set.net, set.counts)
 		if err != nil {
 			return nil, err

@@ -28,7 +28,7 @@ type network struct {
 }
 
 // networks is the list of all there are.
-func networks() []network { return []network{whatsApp, messenger} }
+func networks() []network { return []network{whatsApp, messenger, instagram} }
 
 var whatsApp = network{
 	name: "whatsapp", title: "WhatsApp", flow: "whatsapp-qr", enter: scanCode,
@@ -41,6 +41,15 @@ var messenger = network{
 	hang: []control.Fault{
 		{Kind: "drop_answer", Times: -1}, {Kind: "stall", Times: -1}, {Kind: "http_delay", Times: -1, Args: map[string]string{"ms": "600000"}},
 	},
+}
+
+var instagram = network{
+	name: "instagram", title: "Instagram", flow: "instagram-cookies", enter: giveCookies, web: true,
+	unhurried: map[string]string{
+		"network.instagram.wire.send_interval": "1ms", "network.instagram.wire.request_interval": "1ms",
+		"network.instagram.wire.page_interval": "1ms",
+	},
+	hang: []control.Fault{{Kind: "http_delay", Times: -1, Args: map[string]string{"ms": "600000"}}, {Kind: "deaf"}},
 }
 
 // account is a Matrix user who is logged in to their account on a network.
