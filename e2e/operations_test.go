@@ -26,7 +26,7 @@ type operated struct {
 }
 
 // operate starts a stack of the test's own, on which things may be broken, and a chat on it.
-func operate(t *testing.T, setting lab.Setting) *operated {
+func operate(t *testing.T, setting lab.Setting, side side) *operated {
 	t.Helper()
 	port, err := lab.FreePort()
 	if err != nil {
@@ -34,7 +34,7 @@ func operate(t *testing.T, setting lab.Setting) *operated {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	shared := &lazyStack{t: t, setting: setting, set: map[string]string{"network.monitoring.listen": address}}
-	o := &operated{stage: newStage(t, shared.get(t), whatsapp{}, "operated"), admin: "http://" + address}
+	o := &operated{stage: newStage(t, shared.get(t), side, "operated"), admin: "http://" + address}
 	o.patient(time.Minute)
 	o.anna = o.newPerson(control.NewPerson{Name: "Anna"})
 	o.logIn()
@@ -143,7 +143,7 @@ func (o *operated) mustMeasure(metrics, line string, value float64) {
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
-	o := operate(t, setting)
+	o := operate(t, setting, whatsapp{})
 	o.annaWrites(3)
 	o.userWrites(2)
 	o.mustHaveAll()
@@ -233,7 +233,7 @@ func TestDatabaseRestart(t *testing.T) {
 		lab.Notice("a restart of the database: %v", err)
 		t.SkipNow() // the notice has said so loudly
 	}
-	o := operate(t, setting)
+	o := operate(t, setting, whatsapp{})
 	// That the database is away is worth an error each time it is noticed.
 	o.excused = append(o.excused, "pq: ", "connect: connection refused", "connection reset by peer", "driver: bad connection", "unexpected EOF", `"error":"EOF"`)
 	o.annaWrites(5)

@@ -8,6 +8,7 @@ import (
 	"maunium.net/go/mautrix/format"
 
 	"crosschat/connector/instagram/wire"
+	"crosschat/connector/meter"
 )
 
 // Alert implements wire.Handler: the user is told once of each thing, in their chat with the bot.
@@ -15,6 +16,7 @@ func (r *receiver) Alert(alert wire.Alert) {
 	c := r.c
 	c.log.Error().Str("alert", string(alert.Kind)).Str("operation", alert.Operation).Str("document_id", alert.DocumentID).
 		Msg("Instagram needs the attention of whoever runs the bridge")
+	meter.Alert(c.login.ID, string(alert.Kind))
 	c.goDo("alert", func() { c.alert(alert) })
 }
 
@@ -22,6 +24,8 @@ func (r *receiver) Alert(alert wire.Alert) {
 const mostTold = 50
 
 func (c *Client) alert(alert wire.Alert) {
+	c.telling.Lock()
+	defer c.telling.Unlock()
 	meta := loginMeta(c.login.UserLogin)
 	name := fmt.Sprintf("%s %s %s", alert.Kind, alert.Operation, alert.DocumentID)
 	if slices.Contains(meta.Told, name) {

@@ -49,6 +49,7 @@ type Client struct {
 	known   *memory
 	edits   edits
 	ended   atomic.Bool // the session is over
+	telling sync.Mutex  // held while the user is told of something once
 
 	ctx    context.Context // ends with Disconnect
 	cancel context.CancelFunc

@@ -40,11 +40,22 @@ var (
 		Name: "crosschat_stage_failures_total",
 		Help: "Steps that failed, by the stages of crosschat_stage_seconds.",
 	}, []string{"stage"})
+	alerts = factory.NewCounterVec(prometheus.CounterOpts{
+		Name: "crosschat_alerts_total",
+		Help: "Things that whoever runs the bridge should look at, by network and kind (stale_document: a query that the network has retired; unreadable: something that could not be read and was left out; professional: an account with an inbox of which parts are not listed).",
+	}, []string{"network", "kind"})
 	mediaBytes = factory.NewCounterVec(prometheus.CounterOpts{
 		Name: "crosschat_media_bytes_total",
 		Help: "Bytes of media exchanged with the homeserver, by direction (in: uploaded for a network, out: downloaded for one).",
 	}, []string{"direction"})
 )
+
+// Alert counts something that only whoever runs the bridge can mend. kind is one of a few words; the network is the prefix
+// of id.
+func Alert[T ~string](id T, kind string) {
+	network, _, _ := remoteid.Cut(id)
+	alerts.WithLabelValues(string(network), kind).Inc()
+}
 
 // Direction is which way something goes.
 type Direction string

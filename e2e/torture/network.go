@@ -29,6 +29,9 @@ type network struct {
 	// pictures says that there are no files but pictures, whose names are not told: they are known by their sizes. Their
 	// captions are messages of their own.
 	pictures bool
+	// asked says that the bridge asks for a new chat as it is by then: what was edited before comes edited at once, and what
+	// was deleted comes behind the others, to be deleted then, if it comes at all.
+	asked bool
 }
 
 var networks = []network{
@@ -59,7 +62,7 @@ var networks = []network{
 		twice: control.Fault{Kind: "duplicate", Stanza: "message/text", Times: 20},
 	},
 	{
-		name: "instagram", flow: "cookies", pictures: true,
+		name: "instagram", flow: "cookies", pictures: true, asked: true,
 		ghost: func(p control.Person) string { return "crosschat_instagram-" + p.ID },
 		logIn: pasteCookies("instagram"),
 		shut:  control.Fault{Kind: "http_status", Stanza: "socket", Times: -1},

@@ -31,6 +31,7 @@ type tally struct {
 	forgotten                   int // the homeserver never handed them to the bridge
 	changes, ineffective        int // edits, reactions and deletions, and those of them that are not to be seen
 	examples                    []string
+	asked                       bool // see network
 }
 
 func (v *tally) bad() bool { return v.lost+v.doubled+v.order+v.wrong+v.ineffective > 0 }
@@ -51,7 +52,9 @@ func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before 
 	v.shown += len(list)
 	place := make(map[string]int, len(all))
 	for i, s := range all {
-		place[s.text] = i
+		if place[s.text] = i; v.asked && s.edited != "" {
+			place[s.edited] = i
+		}
 	}
 	seen := make(map[*said]*shown)
 	last := -1
@@ -65,11 +68,15 @@ func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before 
 			continue
 		}
 		s := all[i]
+		if found.text == s.edited {
+			found.edited = s.edited
+		}
 		switch {
 		case seen[s] != nil:
 			v.doubled++
 			v.example("doubled", found.text)
 			continue
+		case i < last && v.asked && s.deleted:
 		case i < last && before(all[last], s):
 			v.swapped++
 		case i < last:
@@ -169,7 +176,7 @@ func (t *torture) judge(ctx context.Context, deep bool) *verdict {
 	tallies := make(map[string]*tally)
 	for _, n := range t.networks {
 		for _, direction := range []string{"in", "out"} {
-			one := &tally{name: n.name + " " + direction}
+			one := &tally{name: n.name + " " + direction, asked: n.asked && direction == "in"}
 			tallies[one.name] = one
 			v.tallies = append(v.tallies, one)
 		}
