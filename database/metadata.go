@@ -154,10 +154,24 @@ type MessengerMessage struct {
 	Live *MessengerLive `json:"live,omitempty"`
 }
 
-// MessengerFile belongs to MessengerMessage: which of a message's files.
+// MessengerFile belongs to MessengerMessage: which of a message's files. Either the first two are set or the last.
 type MessengerFile struct {
-	FBID  string `json:"fbid"`
-	Index int64  `json:"index"`
+	FBID  string `json:"fbid,omitempty"`
+	Index int64  `json:"index,omitempty"`
+	// Sealed is the file itself, of the encrypted plane.
+	Sealed *MessengerSealedFile `json:"sealed,omitempty"`
+}
+
+// MessengerSealedFile belongs to MessengerFile: what it takes to fetch and to show a file, its key included.
+type MessengerSealedFile struct {
+	// Kind is image, video, audio, voice, document or sticker.
+	Kind string `json:"kind"`
+	// Transport is the network's description of the file, a waMediaTransport message of its kind.
+	Transport []byte `json:"transport"`
+	// Name is a document's.
+	Name string `json:"name,omitempty"`
+	// Once is set if it may be looked at once.
+	Once bool `json:"once,omitempty"`
 }
 
 // MessengerLive belongs to MessengerMessage.

@@ -131,6 +131,7 @@ func builtScenarios() []scenario {
 		{id: "gif.out", networks: meta, show: messengerGIFOut},
 		{id: "checkpoint", networks: web, show: checkpoint},
 		{id: "media.expired", networks: messenger, show: messengerMediaExpired},
+		{id: "media.expired", networks: encrypted, show: encryptedMediaExpired},
 		{id: "location.live", networks: messenger, show: messengerLocationLive},
 		{id: "requests", networks: plain, show: requests},
 		{id: "image.in", networks: instagram, show: instagramImageIn},

@@ -25,6 +25,33 @@ func messengerMediaExpired(s *stage) {
 	s.mustHold(s.gets(portal, 0, anna, "a picture with a new link", holding(old)).Content.AsMessage(), data)
 	s.must(s.struck(s.ctx, []string{wait.ID}))
 
+	s.asksAgain(anna, portal, control.Fault{Kind: "media_expired", Stanza: "media/GET"})
+}
+
+// encryptedMediaExpired: the message holds all that there is to know of its file, so that it can only be tried again.
+func encryptedMediaExpired(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	s.asksAgain(anna, portal, control.Fault{Kind: "media_status", Stanza: "GET/image", Args: map[string]string{"status": "403"}, Times: -1})
+
+	// What is gone for good.
+	from := portal.Mark()
+	anna.sendsSpoilt("expired", photo(200, 150, 9), "")
+	placeholder := s.gets(portal, from, anna, "a placeholder", saying("no longer on Messenger's servers"))
+	_, err := portal.React(s.ctx, placeholder.ID, "♻️")
+	s.must(err)
+	edit, err := portal.AwaitEvent(s.ctx, from, "word that it is gone still", isReplaced(placeholder.ID))
+	s.must(err)
+	if body := edit.Content.AsMessage().Body; !strings.Contains(body, "no longer on Messenger's servers") {
+		s.Errorf("the placeholder then says %q", body)
+	}
+}
+
+// asksAgain shows that a picture which the servers refuse, by a fault, leaves a placeholder, and comes in its place when it
+// is asked for and they give it again.
+func (s *stage) asksAgain(anna *person, portal *roomOf, refusal control.Fault) {
+	s.Helper()
 	byClick := func(placeholder id.EventID) {
 		_, err := portal.React(s.ctx, placeholder, "♻️")
 		s.must(err)
@@ -35,7 +62,7 @@ func messengerMediaExpired(s *stage) {
 	}
 	for i, ask := range []func(id.EventID){byClick, byCommand} {
 		from, caption, data := portal.Mark(), s.text("old times"), photo(200, 150, 5+i)
-		gone := s.breaks(control.Fault{Kind: "media_expired", Stanza: "media/GET"})
+		gone := s.breaks(refusal)
 		anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: data, MIMEType: "image/jpeg", Caption: caption, Width: 200, Height: 150}})
 		placeholder := s.gets(portal, from, anna, "a placeholder", saying("no longer on Messenger's servers"))
 		if body := placeholder.Content.AsMessage().Body; !strings.Contains(body, "♻️") {

@@ -21,6 +21,7 @@ import (
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/metaweb/media"
+	crosschatdb "crosschat/database"
 )
 
 // attachmentParts converts what is attached to a message. A link preview belongs to the message's text instead.
@@ -69,11 +70,13 @@ type file struct {
 	preview string // link to a small picture of it, may be empty
 	small   []byte // the small picture itself, instead
 	// load fetches a file of the encrypted plane, instead of remote.
-	load    func(ctx context.Context, into *os.File, limit int64) error
-	word    string // what it is, for a user
-	once    bool   // shown once on Messenger
-	expired bool   // and seen already
-	shared  bool   // the picture of something shared
+	load func(ctx context.Context, into *os.File, limit int64) error
+	// remember is what a placeholder's row keeps of a file of the encrypted plane, nil if that can't be told.
+	remember func() *crosschatdb.MessengerFile
+	word     string // what it is, for a user
+	once     bool   // shown once on Messenger
+	expired  bool   // and seen already
+	shared   bool   // the picture of something shared
 }
 
 // maxMillis is more than any real recording has; convert drops it.

@@ -14,6 +14,7 @@ import (
 	"go.mau.fi/whatsmeow/proto/waCommon"
 	"go.mau.fi/whatsmeow/proto/waConsumerApplication"
 	"go.mau.fi/whatsmeow/proto/waMediaTransport"
+	"google.golang.org/protobuf/proto"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
@@ -31,6 +32,9 @@ type encryptedFile struct {
 	at      *waMediaTransport.WAMediaTransport_Integral
 	keys    whatsmeow.MediaType
 	unknown bool // it can't be told where it is
+
+	kind      string        // how it is remembered, see openSealed
+	transport proto.Message // what it was made from
 }
 
 func transported(t *waMediaTransport.WAMediaTransport, keys whatsmeow.MediaType) encryptedFile {
@@ -51,6 +55,7 @@ func nonNil(data []byte) []byte {
 
 func imageFile(t *waMediaTransport.ImageTransport) encryptedFile {
 	f := transported(t.GetIntegral().GetTransport(), whatsmeow.MediaImage)
+	f.kind, f.transport = sealedImage, t
 	f.is(event.MsgImage, "picture", t.GetIntegral().GetTransport(), "image/jpeg")
 	f.source.Width, f.source.Height = int(t.GetAncillary().GetWidth()), int(t.GetAncillary().GetHeight())
 	return f
@@ -59,6 +64,7 @@ func imageFile(t *waMediaTransport.ImageTransport) encryptedFile {
 // videoFile is a video, one that loops, or a picture that came in a video's place.
 func videoFile(t *waMediaTransport.VideoTransport) encryptedFile {
 	f := transported(t.GetIntegral().GetTransport(), whatsmeow.MediaVideo)
+	f.kind, f.transport = sealedVideo, t
 	ancillary := t.GetAncillary()
 	kind, word, usual := event.MsgVideo, "video", "video/mp4"
 	if strings.HasPrefix(t.GetIntegral().GetTransport().GetAncillary().GetMimetype(), "image/") {
@@ -78,9 +84,10 @@ const loudest = 100
 
 func audioFile(t *waMediaTransport.AudioTransport, voice bool) encryptedFile {
 	f := transported(t.GetIntegral().GetTransport(), whatsmeow.MediaAudio)
+	f.kind, f.transport = sealedAudio, t
 	word := "audio file"
 	if voice {
-		word = "voice message"
+		f.kind, word = sealedVoice, "voice message"
 	}
 	f.is(event.MsgAudio, word, t.GetIntegral().GetTransport(), "audio/mp4")
 	f.source.Voice, f.source.Duration = voice, time.Duration(t.GetAncillary().GetSeconds())*time.Second
@@ -96,6 +103,7 @@ func audioFile(t *waMediaTransport.AudioTransport, voice bool) encryptedFile {
 
 func documentFile(t *waMediaTransport.DocumentTransport, name string) encryptedFile {
 	f := transported(t.GetIntegral().GetTransport(), whatsmeow.MediaDocument)
+	f.kind, f.transport = sealedDocument, t
 	f.is(event.MsgFile, "file", t.GetIntegral().GetTransport(), "application/octet-stream")
 	f.source.Name = convert.FileName(name, "file", f.source.MIMEType)
 	return f
@@ -103,6 +111,7 @@ func documentFile(t *waMediaTransport.DocumentTransport, name string) encryptedF
 
 func encryptedSticker(t *waMediaTransport.StickerTransport) encryptedFile {
 	f := transported(t.GetIntegral().GetTransport(), whatsmeow.MediaImage)
+	f.kind, f.transport = sealedSticker, t
 	f.is(event.MsgImage, "sticker", t.GetIntegral().GetTransport(), "image/webp")
 	f.source.Sticker, f.source.Animated = true, t.GetIntegral().GetIsAnimated()
 	f.source.Width, f.source.Height = int(t.GetAncillary().GetWidth()), int(t.GetAncillary().GetHeight())
@@ -129,8 +138,7 @@ func (m *inbound) captioned(ctx context.Context, f encryptedFile, malformed erro
 	if malformed != nil || f.unknown || f.at == nil {
 		return append(notice(fmt.Sprintf("A Messenger %s came that the bridge can't fetch. Look at Messenger.", f.word)), text...), nil
 	}
-	f.load = func(ctx context.Context, into *os.File, limit int64) error { return m.e.download(ctx, f, into, limit) }
-	part, err := m.e.c.filePart(ctx, m.portal, m.intent, f.file)
+	part, err := m.e.filePart(ctx, m.portal, m.intent, f)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +148,13 @@ func (m *inbound) captioned(ctx context.Context, f encryptedFile, malformed erro
 		return parts, nil
 	}
 	return append(parts, text...), nil
+}
+
+// filePart is as that of the Client.
+func (e *encrypted) filePart(ctx context.Context, portal *bridgev2.Portal, intent convert.Uploader, f encryptedFile) (*bridgev2.ConvertedMessagePart, error) {
+	f.load = func(ctx context.Context, into *os.File, limit int64) error { return e.download(ctx, f, into, limit) }
+	f.remember = f.seal
+	return e.c.filePart(ctx, portal, intent, f.file)
 }
 
 // putCaption writes a text below a file.

@@ -14,6 +14,7 @@ import (
 
 	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
+	"crosschat/connector/meow"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 	"crosschat/connector/metaweb/media"
@@ -22,7 +23,8 @@ import (
 
 // A file that could not be had leaves a placeholder, whose row remembers which of its message's files it stands for. A
 // reaction to the placeholder, or a command, has the message asked for anew, with new links; what is found replaces the
-// placeholder in place. Nothing is kept in memory, so that a restart in between does no harm.
+// placeholder in place. On the encrypted plane nobody can be asked: there the row remembers the file itself, and its
+// server is tried again. Nothing is kept in memory, so that a restart in between does no harm.
 
 const (
 	askEmoji = "♻️"
@@ -32,13 +34,6 @@ const (
 )
 
 var errNotMissing = errors.New("the message lacks no file")
-
-// rememberFile is the metadata of a placeholder's row.
-func rememberFile(a wire.Attachment) any {
-	return &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{
-		File: true, Missing: &crosschatdb.MessengerFile{FBID: a.FBID, Index: a.Index},
-	}}
-}
 
 // missingIn is the file that a row's placeholder stands for, nil if it stands for none.
 func missingIn(row *database.Message) *crosschatdb.MessengerFile {
@@ -64,6 +59,23 @@ func (c *Client) askForMedia(row *database.Message) error {
 	if missingIn(row) == nil {
 		return errNotMissing
 	}
+	bring := c.bringMissing
+	if isEncrypted(row.ID) {
+		bring = c.encrypted.bringMissing
+	}
+	if !c.IsLoggedIn() || loginMeta(c.login.UserLogin).Stopped != "" {
+		return names.ErrNotLoggedIn()
+	}
+	c.goDo("missing media", func() {
+		if err := bring(c.ctx, row); err != nil && c.ctx.Err() == nil {
+			c.log.Warn().Err(err).Str("message_id", string(row.ID)).Msg("A missing file could not be asked for")
+		}
+	})
+	return nil
+}
+
+// bringMissing asks for a message and puts its file where the placeholder is.
+func (c *Client) bringMissing(ctx context.Context, row *database.Message) error {
 	key, err := parseID(row.Room.ID)
 	if err != nil {
 		return err
@@ -72,41 +84,24 @@ func (c *Client) askForMedia(row *database.Message) error {
 	if err != nil {
 		return err
 	}
-	if !c.IsLoggedIn() || loginMeta(c.login.UserLogin).Stopped != "" {
-		return names.ErrNotLoggedIn()
-	}
-	c.goDo("missing media", func() {
-		if err := c.bringMissing(c.ctx, key, mid, row); err != nil && c.ctx.Err() == nil {
-			c.log.Warn().Err(err).Str("message_id", mid).Msg("A missing file could not be asked for")
-		}
-	})
-	return nil
-}
-
-// bringMissing asks for a message and puts its file where the placeholder is.
-func (c *Client) bringMissing(ctx context.Context, key int64, mid string, row *database.Message) error {
 	asking, cancel := c.bound(ctx, c.network.Config.SendTimeout)
 	defer cancel()
-	if err := c.online.Wait(asking); err != nil {
+	if err = c.online.Wait(asking); err != nil {
 		return err
 	}
 	m, attached, err := c.refetch(asking, key, mid, row.Timestamp.UnixMilli())
 	if err != nil {
 		return err
 	}
-	sender, err := parseID(row.SenderID)
-	if err != nil {
-		return err
-	}
-	meta := c.meta(bridgev2.RemoteEventEdit, key, sender, 0)
-	meta.PortalKey = row.Room
-	return ledger.Deliver(ctx, c.login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-		return &simplevent.Message[lightspeed.Message]{
-			EventMeta: meta, Data: m, TargetMessage: row.ID,
-			ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, m lightspeed.Message) (*bridgev2.ConvertedEdit, error) {
-				return c.replacePlaceholders(ctx, portal, intent, existing, m, attached)
-			},
+	return c.replacePlaceholders(ctx, row, func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, missing *crosschatdb.MessengerFile) (*bridgev2.ConvertedMessagePart, error) {
+		for _, f := range filesOf(m, attached) {
+			if f.remote.FBID == missing.FBID && f.remote.Index == missing.Index {
+				return c.filePart(ctx, portal, intent, f)
+			}
 		}
+		part := convert.Notice("A Messenger file could not be bridged: the message is not on Messenger any more.")
+		part.DBMetadata = &crosschatdb.MessageMetadata{}
+		return part, nil
 	})
 }
 
@@ -120,27 +115,38 @@ func (c *Client) refetch(ctx context.Context, key int64, mid string, at int64) (
 	return m, history.Table.Attachments()[mid], nil
 }
 
-// replacePlaceholders is the edit that puts files where their placeholders are, or says there why they do not come.
-func (c *Client) replacePlaceholders(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, m lightspeed.Message, attached *lightspeed.Attachments) (*bridgev2.ConvertedEdit, error) {
+// fileMaker makes the part of a file that is missing, or one that says why it does not come.
+type fileMaker func(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI, *crosschatdb.MessengerFile) (*bridgev2.ConvertedMessagePart, error)
+
+// replacePlaceholders puts the files of a message where their placeholders are.
+func (c *Client) replacePlaceholders(ctx context.Context, row *database.Message, fetch fileMaker) error {
+	sender, err := parseID(row.SenderID)
+	if err != nil {
+		return err
+	}
+	meta := c.meta(bridgev2.RemoteEventEdit, 0, sender, 0)
+	meta.PortalKey = row.Room
+	return ledger.Deliver(ctx, c.login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.Message[fileMaker]{
+			EventMeta: meta, Data: fetch, TargetMessage: row.ID, ConvertEditFunc: fillMissing,
+		}
+	})
+}
+
+// fillMissing is the edit that puts files where their placeholders are.
+func fillMissing(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, fetch fileMaker) (*bridgev2.ConvertedEdit, error) {
 	edit := &bridgev2.ConvertedEdit{}
 	for _, row := range existing {
 		missing := missingIn(row)
 		if missing == nil {
 			continue
 		}
-		part := convert.Notice("A Messenger file could not be bridged: the message is not on Messenger any more.")
-		part.DBMetadata = &crosschatdb.MessageMetadata{}
-		for _, f := range filesOf(m, attached) {
-			if f.remote.FBID != missing.FBID || f.remote.Index != missing.Index {
-				continue
-			}
-			var err error
-			if part, err = c.filePart(ctx, portal, intent, f); err != nil {
-				return nil, err
-			}
-			if part.Type == event.EventSticker { // an edit can't turn a message into one
-				part.Type, part.Content.MsgType = event.EventMessage, event.MsgImage
-			}
+		part, err := fetch(ctx, portal, intent, missing)
+		if err != nil {
+			return nil, err
+		}
+		if part.Type == event.EventSticker { // an edit can't turn a message into one
+			part.Type, part.Content.MsgType = event.EventMessage, event.MsgImage
 		}
 		if row.Metadata = part.DBMetadata; part.DBMetadata == nil {
 			row.Metadata = &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{File: true}}
@@ -211,10 +217,21 @@ func askedRows(ce *commands.Event) ([]*database.Message, error) {
 
 // noticeOf is what stands for a file that did not come, with how to ask for it where that may help.
 func noticeOf(f file, text string, err error) *bridgev2.ConvertedMessagePart {
-	if f.shared || f.remote.FBID == "" || f.remote.MessageID == "" || errors.Is(err, bridgev2.ErrMediaTooLarge) || errors.Is(err, media.ErrTooLarge) || errors.Is(err, media.ErrNotAllowed) {
+	for _, final := range []error{bridgev2.ErrMediaTooLarge, media.ErrTooLarge, media.ErrNotAllowed, meow.ErrUnencrypted} {
+		if errors.Is(err, final) {
+			return convert.Notice(text)
+		}
+	}
+	missing := &crosschatdb.MessengerFile{FBID: f.remote.FBID, Index: f.remote.Index}
+	if f.remember != nil {
+		missing = f.remember()
+	} else if f.shared || f.remote.FBID == "" || f.remote.MessageID == "" {
+		missing = nil
+	}
+	if missing == nil {
 		return convert.Notice(text)
 	}
 	part := convert.Notice(text + " " + askHint)
-	part.DBMetadata = rememberFile(f.remote)
+	part.DBMetadata = &crosschatdb.MessageMetadata{Messenger: &crosschatdb.MessengerMessage{File: true, Missing: missing}}
 	return part
 }
