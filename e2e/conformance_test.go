@@ -133,7 +133,7 @@ func builtScenarios() []scenario {
 		{id: "media.expired", networks: messenger, show: messengerMediaExpired},
 		{id: "media.expired", networks: encrypted, show: encryptedMediaExpired},
 		{id: "location.live", networks: messenger, show: messengerLocationLive},
-		{id: "requests", networks: plain, show: requests},
+		{id: "requests", networks: all, show: requests},
 		{id: "image.in", networks: instagram, show: instagramImageIn},
 		{id: "image.out", networks: instagram, show: instagramImageOut},
 		{id: "video.in", networks: instagram, show: instagramVideoIn},

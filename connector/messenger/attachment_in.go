@@ -241,6 +241,7 @@ func (c *Client) fetch(ctx context.Context, a wire.Attachment, into *os.File, li
 	if a.Link.URL == "" {
 		return media.ErrExpired
 	}
+	a.ThreadKey = c.known.plainKey(a.ThreadKey)
 	body, err := c.wire.Open(ctx, a, limit)
 	if err != nil {
 		return err

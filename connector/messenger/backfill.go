@@ -98,7 +98,7 @@ func (c *Client) earlier(ctx context.Context, key int64, have int, from *lightsp
 				break
 			}
 		}
-		history, err := c.wire.FetchHistory(ctx, key, anchor)
+		history, err := c.fetchHistory(ctx, key, anchor)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		} else if err != nil {

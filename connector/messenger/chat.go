@@ -309,6 +309,8 @@ func (c *Client) createThread(ctx context.Context, person int64) error {
 	}
 	change := c.known.begin()
 	for _, table := range tables {
+		table = c.known.renamed(table)
+		change.hybrids(table.HybridThreads)
 		for _, row := range table.Threads {
 			change.thread(row.Key, func(known *thread) { learnThread(known, row) })
 		}

@@ -64,6 +64,9 @@ func (e *encrypted) handleMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 	if err != nil {
 		return nil, err
 	}
+	if err = e.c.acceptBefore(ctx, key.Chat); err != nil {
+		return nil, err
+	}
 	txn := networkid.TransactionID(messageID)
 	msg.AddPendingToIgnore(txn)
 	var sentAt time.Time

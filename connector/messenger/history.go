@@ -107,7 +107,7 @@ func (c *Client) historyFrom(ctx context.Context, chat int64) (wire.Anchor, erro
 func (c *Client) pastBefore(ctx context.Context, chat int64, from wire.Anchor, most int) (past []history.Message, oldest wire.Anchor, err error) {
 	oldest = from
 	for len(past) < most {
-		page, err := c.wire.FetchHistory(ctx, chat, oldest)
+		page, err := c.fetchHistory(ctx, chat, oldest)
 		if err != nil {
 			return nil, oldest, err
 		}

@@ -44,6 +44,8 @@ type thread struct {
 	PlainAgain bool `json:"plain_again,omitempty"`
 	// EncryptedAt is when the first message of the encrypted plane came, in Unix milliseconds.
 	EncryptedAt int64 `json:"encrypted_at,omitempty"`
+	// Hybrid is the chat's key on the plain plane where that is not its number on the encrypted one, else 0.
+	Hybrid int64 `json:"hybrid,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
 	// PastFrom is the message, and its time, before which nothing of the chat is in its rooms of history.
@@ -72,6 +74,7 @@ type memory struct {
 	lock     sync.RWMutex
 	contacts map[int64]contact
 	threads  map[int64]thread
+	hybrids  map[int64]int64 // numbers on the encrypted plane by keys on the plain one, where these differ
 }
 
 func loadMemory(ctx context.Context, store *crosschatdb.Meta, login string) (*memory, error) {
@@ -87,7 +90,24 @@ func loadMemory(ctx context.Context, store *crosschatdb.Meta, login string) (*me
 	if err != nil {
 		return nil, err
 	}
-	return m, decodeInto(m.threads, threads)
+	if err = decodeInto(m.threads, threads); err != nil {
+		return nil, err
+	}
+	for key, known := range m.threads {
+		m.index(key, known)
+	}
+	return m, nil
+}
+
+// index notes by what other key a chat goes. The caller holds lock.
+func (m *memory) index(key int64, known thread) {
+	if known.Hybrid == 0 {
+		return
+	}
+	if m.hybrids == nil {
+		m.hybrids = make(map[int64]int64)
+	}
+	m.hybrids[known.Hybrid] = key
 }
 
 func decodeInto[T any](into map[int64]T, rows []crosschatdb.MetaRow) error {
@@ -220,8 +240,12 @@ func (c *change) commit(ctx context.Context) (contacts, threads []int64, err err
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	maps.Copy(m.contacts, c.contacts)
-	maps.Copy(m.threads, c.threads)
+	for id, value := range c.threads {
+		m.threads[id] = value
+		m.index(id, value)
+	}
 	for _, id := range c.gone {
+		delete(m.hybrids, m.threads[id].Hybrid)
 		delete(m.threads, id)
 	}
 	return contacts, threads, nil
@@ -231,7 +255,8 @@ func sameThread(a, b thread) bool {
 	return a.Type == b.Type && a.Folder == b.Folder && a.Parent == b.Parent && a.Name == b.Name &&
 		a.About == b.About &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.MuteExpires == b.MuteExpires && a.Pending == b.Pending &&
-		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.Encrypted == b.Encrypted && a.PlainAgain == b.PlainAgain && maps.Equal(a.Members, b.Members)
+		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.Encrypted == b.Encrypted && a.PlainAgain == b.PlainAgain && a.Hybrid == b.Hybrid &&
+		maps.Equal(a.Members, b.Members)
 }
 
 func encodeRows[T any](values map[int64]T) ([]crosschatdb.MetaRow, error) {

@@ -108,7 +108,7 @@ func (c *Client) bringMissing(ctx context.Context, row *database.Message) error 
 // refetch asks for a message again. attached is nil if it has no files, or is not there any more.
 func (c *Client) refetch(ctx context.Context, key int64, mid string, at int64) (lightspeed.Message, *lightspeed.Attachments, error) {
 	m := lightspeed.Message{ThreadKey: key, ID: mid, Timestamp: at}
-	history, err := c.wire.FetchHistory(ctx, key, wire.Anchor{MessageID: mid, Timestamp: at + 1})
+	history, err := c.fetchHistory(ctx, key, wire.Anchor{MessageID: mid, Timestamp: at + 1})
 	if err != nil {
 		return m, nil, err
 	}

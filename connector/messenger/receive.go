@@ -50,10 +50,13 @@ func (r *receiver) HandleTable(ctx context.Context, d wire.Delivery) error {
 		return errNobody
 	}
 	defer c.work.Done()
-	t := &table{Table: d.Table, c: c, fetched: d.Fetched, origin: d.Origin}
+	t := &table{Table: c.known.renamed(d.Table), c: c, origin: d.Origin}
+	for _, key := range d.Fetched {
+		t.fetched = append(t.fetched, c.known.ownKey(key))
+	}
 	// The order is that of the protocol notes, section 3.9.
 	for _, step := range []func(context.Context) error{
-		t.learn, t.past, t.chats, t.live, t.places, t.edits, t.reads, t.typing, t.removals, t.reactions, t.leave,
+		t.learn, t.unite, t.past, t.chats, t.live, t.places, t.edits, t.reads, t.typing, t.removals, t.reactions, t.leave,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -81,6 +84,7 @@ func (t *table) learn(ctx context.Context) error {
 	for _, row := range t.Contacts {
 		change.contact(row.ID, func(known *contact) { learnContact(known, row) })
 	}
+	change.hybrids(t.HybridThreads)
 	for _, row := range t.KnownThreads {
 		change.thread(row.Key, func(known *thread) {
 			known.setType(row.Type)
@@ -232,15 +236,16 @@ func (t *table) chats(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("get portal of thread %d: %w", key, err)
 		}
-		hasRoom, isNew := portal != nil && portal.MXID != "", t.isNewGroup(key)
-		if !hasRoom && !isNew {
+		// A portal without a room may be about to get one, for a message of the encrypted plane: then this waits behind it.
+		isNew := t.isNewGroup(key)
+		if portal == nil && !isNew {
 			continue
 		}
 		err = t.c.deliver(ctx, "", t.c.meta(bridgev2.RemoteEventChatResync, key, t.c.self, 0), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 			meta.Sender, meta.CreatePortal = bridgev2.EventSender{}, isNew
 			return &simplevent.ChatResync{EventMeta: meta, GetChatInfoFunc: t.c.GetChatInfo}
 		})
-		if err == nil && hasRoom {
+		if err == nil && portal != nil {
 			err = t.settings(ctx, key)
 		}
 		if err != nil {

@@ -18,7 +18,10 @@ func (c *Client) HandleMatrixAcceptMessageRequest(ctx context.Context, msg *brid
 
 // HandleMatrixDeleteChat implements bridgev2.DeleteChatHandlingNetworkAPI. Deleting a message request declines it.
 func (c *Client) HandleMatrixDeleteChat(ctx context.Context, msg *bridgev2.MatrixDeleteChat) error {
-	return c.onThread(ctx, msg.Portal, func(ctx context.Context, key int64) error { return c.wire.DeleteThread(ctx, key, false) })
+	return c.onThread(ctx, msg.Portal, func(ctx context.Context, key int64) error {
+		known, _ := c.known.thread(key)
+		return c.wire.DeleteThread(ctx, c.known.plainKey(key), known.encrypted())
+	})
 }
 
 // accept accepts a message request, if the chat is one still.
@@ -26,7 +29,17 @@ func (c *Client) accept(ctx context.Context, key int64) error {
 	if known, _ := c.known.thread(key); !known.Pending {
 		return nil
 	}
-	return c.wire.AcceptRequest(ctx, key)
+	return c.wire.AcceptRequest(ctx, c.known.plainKey(key))
+}
+
+// acceptBefore accepts a message request before the encrypted plane answers it. Errors are ready for bridgev2.
+func (c *Client) acceptBefore(ctx context.Context, key int64) error {
+	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)
+	defer cancel()
+	if err := c.accept(ctx, key); err != nil {
+		return sendError(err)
+	}
+	return nil
 }
 
 // onThread has something done with a chat. Errors are ready for bridgev2.

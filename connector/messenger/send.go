@@ -50,7 +50,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	if err != nil {
 		return nil, err
 	}
-	out.ThreadID, out.OTID = key, outgoingID(c.login.ID, msg.Event.ID, msg.Event.Timestamp)
+	out.ThreadID, out.OTID = c.known.plainKey(key), outgoingID(c.login.ID, msg.Event.ID, msg.Event.Timestamp)
 	if err = c.accept(ctx, key); err != nil {
 		return nil, sendError(err)
 	}
@@ -99,7 +99,7 @@ func (c *Client) act(ctx context.Context, portal *bridgev2.Portal, target networ
 	}
 	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error {
 		ledger.Passing("network.sending")
-		err := do(ctx, key, mid)
+		err := do(ctx, c.known.plainKey(key), mid)
 		ledger.Passing("network.sent")
 		return err
 	})
@@ -191,7 +191,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 		defer cancel()
 		err := c.online.Wait(ctx)
 		if err == nil && plain {
-			err = c.wire.MarkRead(ctx, key, upTo)
+			err = c.wire.MarkRead(ctx, c.known.plainKey(key), upTo)
 		}
 		if err == nil && len(unread) > 0 {
 			err = c.encrypted.markRead(ctx, chat, unread)
@@ -224,7 +224,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 	if kind == 0 {
 		kind = lightspeed.ThreadOneToOne
 	}
-	if err = c.wire.Typing(ctx, key, kind, msg.IsTyping); err != nil && !errors.Is(err, wire.ErrNotConnected) {
+	if err = c.wire.Typing(ctx, c.known.plainKey(key), kind, msg.IsTyping); err != nil && !errors.Is(err, wire.ErrNotConnected) {
 		return fmt.Errorf("send typing: %w", err)
 	}
 	return nil
@@ -243,7 +243,7 @@ func (c *Client) HandleMute(ctx context.Context, msg *bridgev2.MatrixMute) error
 
 // muteUntil mutes a chat until a time in Unix milliseconds, task.Forever, or no more (0).
 func (c *Client) muteUntil(ctx context.Context, portal *bridgev2.Portal, until int64) error {
-	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error { return c.wire.Mute(ctx, key, until) })
+	return c.onThread(ctx, portal, func(ctx context.Context, key int64) error { return c.wire.Mute(ctx, c.known.plainKey(key), until) })
 }
 
 // sendError says what a user can make of a failed action. What may be tried again with the same id is pending.

@@ -46,6 +46,9 @@ func (s *Simulation) sendEncrypted(ctx context.Context, id string, req control.S
 	if err != nil {
 		return control.Sent{}, err
 	}
+	if err = s.Plain.Reach(id, req.To); err != nil {
+		return control.Sent{}, err
+	}
 	quoted := types.JID{}
 	if req.ReplyTo != "" {
 		if quoted, err = s.authorOf(id, req.ReplyTo, ""); err != nil {

@@ -48,6 +48,29 @@ func (s *Server) Encrypt(id, chat string) (EncryptedChat, error) {
 	})
 }
 
+// Reach is a message of somebody's on the encrypted plane: it brings the chat back for those who have deleted it, as a
+// request where they still don't know the other.
+func (s *Server) Reach(id, chat string) error {
+	return s.do(id, func(a *account) error {
+		v, err := s.findView(a, chat)
+		if err != nil {
+			return err
+		}
+		for _, other := range s.members(v.Thread) {
+			theirs := v.Thread.View(other.ID)
+			if !theirs.Deleted {
+				continue
+			}
+			theirs.Deleted, theirs.Told = false, true
+			if !v.Thread.Group {
+				s.ask(a, other, v.Thread)
+			}
+			s.append(other, database(theirs), s.threadCalls(other, theirs)...)
+		}
+		return nil
+	})
+}
+
 // EitherBlocks says whether one of two people has blocked the other.
 func (s *Server) EitherBlocks(a, b int64) bool {
 	s.mu.Lock()

@@ -153,7 +153,7 @@ func (c *taskCall) queueIs(want string) error {
 // view finds the thread that a task names, for one who may act in it.
 func (c *taskCall) view(key int64) (*world.View, error) {
 	v := c.account.View(key)
-	if v == nil {
+	if v == nil || v.PlainKey() != key {
 		return nil, refuse("This conversation does not exist.")
 	}
 	return v, nil

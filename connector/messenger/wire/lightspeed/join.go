@@ -70,7 +70,7 @@ func (t *Table) Gone() []int64 {
 		back[r.ThreadKey] = true
 	}
 	for _, r := range t.HybridThreads {
-		back[r.ThreadKey] = true
+		back[r.ThreadKey], back[r.JID] = true, true
 	}
 	var gone []int64
 	for _, d := range t.ThreadDeletes {
