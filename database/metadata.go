@@ -189,6 +189,13 @@ type MessengerUserLogin struct {
 	Stopped string `json:"stopped,omitempty"`
 	// HideReads is whether the user wants nobody told what they have read.
 	HideReads bool `json:"hide_reads,omitempty"`
+	// Since is when the account was logged in first, in Unix milliseconds: what was written before in a chat without a room
+	// is old. 0 if that is not known.
+	Since int64 `json:"since,omitempty"`
+	// Listed is set once the list of all chats was read to its end.
+	Listed bool `json:"listed,omitempty"`
+	// Roomless is of how many chats without a room the user was told last.
+	Roomless int `json:"roomless,omitempty"`
 }
 
 // InstagramPortal belongs to PortalMetadata.
@@ -264,7 +271,10 @@ func (m *UserLoginMetadata) CopyFrom(other any) {
 	}
 	if o.Messenger != nil {
 		copied := *o.Messenger
-		copied.HideReads = copied.HideReads || m.Messenger != nil && m.Messenger.HideReads
+		if old := m.Messenger; old != nil {
+			copied.HideReads = copied.HideReads || old.HideReads
+			copied.Since, copied.Listed, copied.Roomless = old.Since, old.Listed, old.Roomless
+		}
 		m.Messenger = &copied
 	}
 	if o.Instagram != nil {

@@ -15,7 +15,7 @@ import (
 func TestChatsAtLogin(t *testing.T) {
 	t.Parallel()
 	shared := &lazyStack{t: t, setting: settingFromEnv(t)}
-	for _, side := range []side{whatsapp{}, instagram{}} {
+	for _, side := range []side{whatsapp{}, messenger{}, instagram{}} {
 		t.Run(side.network(), func(t *testing.T) { chatsAtLogin(newStage(t, shared.get(t), side, "chats")) })
 	}
 }

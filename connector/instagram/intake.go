@@ -64,7 +64,7 @@ func (c *Client) fill(ctx context.Context) error {
 	}
 	if refused != c.roomless {
 		c.roomless = refused
-		c.network.intake.Tell(ctx, c.login, "Instagram", refused)
+		c.network.intake.Tell(ctx, c.login, "Instagram", refused, false)
 	}
 	return nil
 }

@@ -35,8 +35,8 @@ func Admit[Chat any](ctx context.Context, i *Intake, login *bridgev2.UserLogin, 
 }
 
 // Tell says in a user's chat with the bot how many chats of a login have no room, if that is any. network is the network's
-// name.
-func (i *Intake) Tell(ctx context.Context, login *bridgev2.UserLogin, network string, refused int) {
+// name; more says that there are others beyond these.
+func (i *Intake) Tell(ctx context.Context, login *bridgev2.UserLogin, network string, refused int, more bool) {
 	if refused == 0 {
 		return
 	}
@@ -47,6 +47,9 @@ func (i *Intake) Tell(ctx context.Context, login *bridgev2.UserLogin, network st
 	}
 	body := fmt.Sprintf("%d older %s chats get a room when somebody writes in them. `%s chats all` brings all of them now.",
 		refused, network, i.bridge.Config.CommandPrefix)
+	if more {
+		body = "More than " + body
+	}
 	content := &event.Content{Parsed: &event.MessageEventContent{MsgType: event.MsgNotice, Body: body, Mentions: &event.Mentions{}}}
 	if _, err = i.bridge.Bot.SendMessage(ctx, room, event.EventMessage, content, nil); err != nil {
 		login.Log.Warn().Err(err).Msg("Could not tell of chats without rooms")

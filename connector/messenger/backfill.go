@@ -24,20 +24,41 @@ func (t *table) past(ctx context.Context) error {
 		byThread[m.ThreadKey] = append(byThread[m.ThreadKey], m)
 	}
 	for _, key := range keys {
-		messages := byThread[key]
-		sortMessages(messages)
-		page := &page{messages: messages, attachments: t.attachments, reactions: t.reactionsTo(messages)}
-		pages, err := t.c.earlier(ctx, key, len(messages), t.rangeOf(key), t.origin)
-		if err != nil {
+		sortMessages(byThread[key])
+	}
+	keys, err := t.admitted(ctx, keys, byThread)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err = t.bringPast(ctx, key, byThread[key], false); err != nil {
 			return err
-		}
-		for _, p := range append(pages, page) {
-			if err = t.c.bring(ctx, p); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
+}
+
+// bringPast brings messages of one chat, and what stands before them. With first it does so only if the chat has no room
+// by then.
+func (t *table) bringPast(ctx context.Context, key int64, messages []lightspeed.Message, first bool) error {
+	last := &page{messages: messages, attachments: t.attachments, reactions: t.reactionsTo(messages)}
+	pages, err := t.c.earlier(ctx, key, len(messages), t.rangeOf(key), t.origin)
+	if err != nil {
+		return err
+	}
+	t.c.opening.Lock()
+	defer t.c.opening.Unlock()
+	if first {
+		if has, err := t.c.hasRoom(ctx, key); has || err != nil {
+			return err
+		}
+	}
+	for _, p := range append(pages, last) {
+		if err = t.c.bring(ctx, p); err != nil {
+			return err
+		}
+	}
+	return t.c.noteOpened(ctx, key)
 }
 
 // page is messages of one chat, oldest first, with what belongs to them.

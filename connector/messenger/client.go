@@ -50,9 +50,12 @@ type Client struct {
 	work   uplink.Work
 	// filling is held by who puts messages into a room of history.
 	filling sync.Mutex
-	online  uplink.Gate                             // open while there is a connection of the plain plane
-	ending  atomic.Pointer[context.CancelCauseFunc] // ends that connection
-	watch   *metalogin.Watch
+	// listing is held by who goes through chats without rooms, opening by who gives a chat its first messages or a new one.
+	listing, opening sync.Mutex
+	fillAgain        atomic.Bool                             // a lost connection has ended that
+	online           uplink.Gate                             // open while there is a connection of the plain plane
+	ending           atomic.Pointer[context.CancelCauseFunc] // ends that connection
+	watch            *metalogin.Watch
 
 	encrypted *encrypted
 }

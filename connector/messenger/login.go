@@ -2,6 +2,7 @@ package messenger
 
 import (
 	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -59,7 +60,7 @@ func (n *Network) try(ctx context.Context, credentials *web.Credentials, log zer
 	loginID := makeID[networkid.UserLoginID](account.ID)
 	return &metalogin.Session{
 		Login: loginID, Name: account.Name, Close: s.close,
-		Metadata:    &crosschatdb.UserLoginMetadata{Messenger: &crosschatdb.MessengerUserLogin{}},
+		Metadata:    &crosschatdb.UserLoginMetadata{Messenger: &crosschatdb.MessengerUserLogin{Since: time.Now().UnixMilli()}},
 		Credentials: credentials, Sessions: n.db.Messenger(),
 		Client: func(ctx context.Context, login *bridgev2.UserLogin) (bridgev2.NetworkAPI, error) {
 			return newClient(ctx, n, login, s)

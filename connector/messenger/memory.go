@@ -1,6 +1,7 @@
 package messenger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,6 +47,10 @@ type thread struct {
 	EncryptedAt int64 `json:"encrypted_at,omitempty"`
 	// Hybrid is the chat's key on the plain plane where that is not its number on the encrypted one, else 0.
 	Hybrid int64 `json:"hybrid,omitempty"`
+	// Latest is the newest message, and LatestAt its time, of a chat that has no room because nobody wrote in it since the
+	// login.
+	Latest   string `json:"latest,omitempty"`
+	LatestAt int64  `json:"latest_at,omitempty"`
 	// ReadOnly is set while the user can't write.
 	ReadOnly bool `json:"read_only,omitempty"`
 	// PastFrom is the message, and its time, before which nothing of the chat is in its rooms of history.
@@ -135,6 +140,22 @@ func (m *memory) thread(id int64) (thread, bool) {
 	defer m.lock.RUnlock()
 	t, ok := m.threads[id]
 	return t, ok
+}
+
+// unopened are the chats that were passed over for want of news in them, the newest first.
+func (m *memory) unopened() []int64 {
+	m.lock.RLock()
+	defer m.lock.RUnlock()
+	var keys []int64
+	for key, known := range m.threads {
+		if known.Latest != "" && !known.hidden() {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b int64) int {
+		return cmp.Or(cmp.Compare(m.threads[b].LatestAt, m.threads[a].LatestAt), cmp.Compare(b, a))
+	})
+	return keys
 }
 
 // named finds who has a username.
@@ -256,6 +277,7 @@ func sameThread(a, b thread) bool {
 		a.About == b.About &&
 		pictureID(a.Picture) == pictureID(b.Picture) && a.MuteExpires == b.MuteExpires && a.Pending == b.Pending &&
 		a.ReadOnly == b.ReadOnly && a.PastFrom == b.PastFrom && a.Encrypted == b.Encrypted && a.PlainAgain == b.PlainAgain && a.Hybrid == b.Hybrid &&
+		a.Latest == b.Latest &&
 		maps.Equal(a.Members, b.Members)
 }
 

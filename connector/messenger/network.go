@@ -20,6 +20,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
+	"crosschat/connector/intake"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/metalogin"
 	"crosschat/connector/metaweb/fingerprint"
@@ -38,6 +39,7 @@ type Network struct {
 	db          *crosschatdb.Database
 	simulation  Simulation
 	transports  func(userAgent string) web.Transports
+	intake      *intake.Intake // nil: each chat gets a room
 	maxFileSize atomic.Int64
 }
 
@@ -61,6 +63,9 @@ func (n *Network) Simulate(s Simulation) { n.simulation = s }
 
 // UseDatabase gives the network its store. It must be called before Start.
 func (n *Network) UseDatabase(db *crosschatdb.Database) { n.db = db }
+
+// UseIntake tells the network who decides which chats get rooms. It must be called before Start.
+func (n *Network) UseIntake(i *intake.Intake) { n.intake = i }
 
 // Init implements bridgev2.NetworkConnector.
 func (n *Network) Init(bridge *bridgev2.Bridge) {

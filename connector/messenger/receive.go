@@ -27,6 +27,9 @@ var _ wire.Handler = (*receiver)(nil)
 func (r *receiver) Connected(context.Context) {
 	r.c.online.Set(true)
 	r.c.report()
+	if r.c.fillAgain.Swap(false) {
+		r.c.FillChats()
+	}
 }
 
 // SaveState implements wire.Handler.
@@ -61,6 +64,9 @@ func (r *receiver) HandleTable(ctx context.Context, d wire.Delivery) error {
 		if err := step(ctx); err != nil {
 			return err
 		}
+	}
+	if d.Origin == wire.FromFetch { // the last of what comes by itself
+		c.FillChats()
 	}
 	return nil
 }

@@ -21,7 +21,13 @@ import (
 // live brings new messages.
 func (t *table) live(ctx context.Context) error {
 	for _, m := range t.Messages {
-		if err := t.c.message(ctx, m, t.attachments[m.ID]); err != nil {
+		if err := t.c.openBefore(ctx, m.ThreadKey); err != nil {
+			return err
+		}
+		t.c.opening.Lock()
+		err := t.c.message(ctx, m, t.attachments[m.ID])
+		t.c.opening.Unlock()
+		if err != nil {
 			return err
 		}
 	}

@@ -24,7 +24,7 @@ func (c *Client) admitted(due []types.JID) ([]types.JID, error) {
 	slices.Reverse(admitted) // oldest first again, so that the newest chat has the newest room
 	if refused != c.roomless {
 		c.roomless = refused
-		c.network.intake.Tell(c.ctx, c.login, "WhatsApp", refused)
+		c.network.intake.Tell(c.ctx, c.login, "WhatsApp", refused, false)
 	}
 	return admitted, nil
 }

@@ -37,7 +37,10 @@ var whatsApp = network{
 
 var messenger = network{
 	name: "messenger", title: "Messenger", flow: "messenger-cookies", enter: giveCookies, web: true,
-	unhurried: map[string]string{"network.messenger.wire.send_interval": "1ms", "network.messenger.wire.request_interval": "1ms"},
+	unhurried: map[string]string{
+		"network.messenger.wire.send_interval": "1ms", "network.messenger.wire.request_interval": "1ms",
+		"network.messenger.wire.thread_page_interval": "1ms",
+	},
 	hang: []control.Fault{
 		{Kind: "drop_answer", Times: -1}, {Kind: "stall", Times: -1}, {Kind: "http_delay", Times: -1, Args: map[string]string{"ms": "600000"}},
 	},

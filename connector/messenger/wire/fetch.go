@@ -68,6 +68,13 @@ func (c *Client) Search(ctx context.Context, query string) ([]lightspeed.SearchR
 	return table.SearchResults, nil
 }
 
+// MoreThreads says whether the list of threads of a group is known to go on.
+func (c *Client) MoreThreads(group int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.position.ranges[int64(group)].MoreBefore
+}
+
 // FetchThreads asks for the next page of a list of threads, task.GroupMailbox or task.GroupRequests. more is false when
 // there is none, or the server repeats itself. The table does not go to the Handler.
 func (c *Client) FetchThreads(ctx context.Context, group int) (table *lightspeed.Table, more bool, err error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"crosschat/connector/messenger/wire/lightspeed"
+	"crosschat/connector/messenger/wire/task"
 )
 
 // The sync databases that a client keeps.
@@ -116,6 +117,9 @@ func (p *position) apply(block lightspeed.FirstBlock, pushed bool) (moved, gap b
 // applyRanges remembers how far down the list of threads is known.
 func (p *position) applyRanges(ranges []lightspeed.ThreadRange) {
 	for _, r := range ranges {
+		if r.ParentThreadKey != task.InboxKey {
+			continue // its own list, which ends somewhere else
+		}
 		if r.MoreBefore || p.ranges[r.SyncGroup].MoreBefore {
 			p.ranges[r.SyncGroup] = r
 		}
