@@ -54,6 +54,7 @@ type Client struct {
 	listing, opening sync.Mutex
 	fillAgain        atomic.Bool                             // a lost connection has ended that
 	online           uplink.Gate                             // open while there is a connection of the plain plane
+	current          atomic.Bool                             // all that was missed without that connection is dealt with
 	ending           atomic.Pointer[context.CancelCauseFunc] // ends that connection
 	watch            *metalogin.Watch
 

@@ -191,6 +191,7 @@ func advise(err error) failure.Advice {
 // serve is one connection of the plain plane. It ends with errRemoved when the encrypted one has ended the session.
 func (c *Client) serve(ctx context.Context) error {
 	defer c.online.Set(false)
+	defer c.current.Store(false)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	c.ending.Store(&cancel)

@@ -103,6 +103,12 @@ func (c *Client) movedAway(ctx context.Context, key int64, err error) bool {
 	return err == nil
 }
 
+// behind says whether a refusal may only mean that the chat has changed while there was no connection, of which what is
+// still to be dealt with tells: then the message can be tried again.
+func (c *Client) behind(err error) bool {
+	return !c.current.Load() && errors.As(err, new(*wire.RejectedError))
+}
+
 // reaches says whether somebody has a device for encrypted chats, as far as that can be told now.
 func (e *encrypted) reaches(ctx context.Context, person int64) bool {
 	wa := e.client()

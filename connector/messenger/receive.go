@@ -32,6 +32,9 @@ func (r *receiver) Connected(context.Context) {
 	}
 }
 
+// CaughtUp implements wire.Handler.
+func (r *receiver) CaughtUp(context.Context) { r.c.current.Store(true) }
+
 // SaveState implements wire.Handler.
 func (r *receiver) SaveState(ctx context.Context, state wire.State) error {
 	return metalogin.StoreState(ctx, r.c.network.db.Messenger(), r.c.login.ID, state)

@@ -76,6 +76,13 @@ func (r *relay) Connected(ctx context.Context) {
 	}
 }
 
+// CaughtUp implements wire.Handler.
+func (r *relay) CaughtUp(ctx context.Context) {
+	if to := r.to.Load(); to != nil {
+		to.CaughtUp(ctx)
+	}
+}
+
 // CookiesChanged implements wire.Handler.
 func (r *relay) CookiesChanged(cookies *web.Cookies) {
 	if to := r.to.Load(); to != nil {

@@ -45,8 +45,12 @@ type Handler interface {
 	HandleTable(ctx context.Context, d Delivery) error
 	// SaveState stores how far things have been handled. An error ends the connection.
 	SaveState(ctx context.Context, state State) error
-	// Connected is called once a connection, when the databases are in sync.
+	// Connected is called once a connection, when actions can be asked for. The first time a login connects that is when the
+	// databases are in sync. Later it is as soon as the mailbox answers: what was missed may take long to be dealt with, and
+	// is dealt with behind it.
 	Connected(ctx context.Context)
+	// CaughtUp is called once a connection, behind Connected, when all that had happened before is dealt with.
+	CaughtUp(ctx context.Context)
 	// CookiesChanged is called when the cookies should be stored, by whatever goroutine made the request. It must not
 	// block for long.
 	CookiesChanged(cookies *web.Cookies)
@@ -94,6 +98,7 @@ type Client struct {
 	reloaded     time.Time // last time that was tried for a reason
 	unauthorized bool      // the gateway refused the session since the last sync
 	synced       bool      // this client has completed a sync
+	resumed      bool      // or one before it has
 	position     *position
 	unhandled    []Delivery // tables of the page, to be handled once connected
 	live         *connection
@@ -131,6 +136,7 @@ func New(o Options) (*Client, error) {
 		fetcher: media.Fetcher{Transport: o.Transports.Media, Hosts: o.Config.MediaHosts,
 			ChunkHosts: o.Config.ChunkHosts, Identity: identity, Insecure: o.Config.AllowInsecureMedia},
 	}
+	c.resumed = c.position.get(DatabaseMailbox).Cursor != ""
 	var err error
 	c.web, err = web.NewClient(web.Options{
 		Transport: o.Transports.Pages, Site: o.Config.Site, Hosts: o.Config.Hosts, Cookies: c.cookies, Identity: identity,

@@ -29,6 +29,8 @@ type connection struct {
 	awaiting map[uint16]*answer
 
 	streams sync.Map // of *dgw.Stream by database, for those that are open
+	early   bool     // actions need not wait until what was missed is dealt with; set by session at its begin
+	living  sync.Once
 }
 
 // arrival is one Data frame of a database's stream.

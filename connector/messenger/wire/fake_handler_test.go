@@ -15,6 +15,7 @@ type recorder struct {
 	hook   func(Delivery)       // called by HandleTable before that
 	tables chan Delivery
 	up     chan struct{}
+	caught chan struct{}
 
 	mu    sync.Mutex
 	state State
@@ -22,7 +23,8 @@ type recorder struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{tables: make(chan Delivery, 1000), up: make(chan struct{}, 100)}
+	return &recorder{tables: make(chan Delivery, 1000), up: make(chan struct{}, 100),
+		caught: make(chan struct{}, 100)}
 }
 
 func (r *recorder) HandleTable(_ context.Context, d Delivery) error {
@@ -56,6 +58,7 @@ func (r *recorder) SaveState(_ context.Context, s State) error {
 }
 
 func (r *recorder) Connected(context.Context)    { r.up <- struct{}{} }
+func (r *recorder) CaughtUp(context.Context)     { r.caught <- struct{}{} }
 func (r *recorder) CookiesChanged(*web.Cookies)  {}
 func (r *recorder) cursor(database int64) string { return r.saved().Databases[database].Cursor }
 func (r *recorder) saved() State {

@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"crosschat/connector/messenger/wire/page"
+	"crosschat/connector/messenger/wire/task"
 	"crosschat/connector/metaweb/dgw"
 	"crosschat/connector/metaweb/web"
 )
@@ -83,6 +84,33 @@ func TestRestartGoesOnFromStoredCursor(t *testing.T) {
 	state := State{Databases: map[int64]Database{1: {Cursor: "c1", SyncChannel: 1}}, SavedAt: time.Now().Add(-time.Hour)}
 	mustConnect(t, n.client(r, state, nil), r)
 	r.waitFor(t, "the missed message", hasMessage("mid.1"))
+	waitUntil(t, "cursor is stored", func() bool { return r.cursor(1) == "c2" })
+}
+
+// What was missed may take long to be dealt with; meanwhile messages can be sent.
+func TestSendsBeforeTheBacklogIsThrough(t *testing.T) {
+	n, r := newNetwork(t), newRecorder()
+	n.payload = program(block(1, "", "c9"), finally(1))
+	n.query = chain(message("mid.1", "1", "while away"))
+	n.tasks = func([]taskEntry) string { return program(row("replaceOptimsiticMessage", "77", "mid.sent")) }
+	held := make(chan struct{})
+	r.hook = func(d Delivery) {
+		if hasMessage("mid.1")(d) {
+			<-held
+		}
+	}
+	state := State{Databases: map[int64]Database{1: {Cursor: "c1", SyncChannel: 1}}, SavedAt: time.Now().Add(-time.Hour)}
+	c := n.client(r, state, nil)
+	mustConnect(t, c, r)
+	if mid, err := c.Send(t.Context(), task.Message{ThreadID: 1002, OTID: 77, Text: "x"}); err != nil || mid != "mid.sent" {
+		t.Errorf("sent as %q, error %v", mid, err)
+	}
+	if r.cursor(1) == "c2" || len(r.caught) > 0 {
+		t.Error("what was missed counts as dealt with")
+	}
+	close(held)
+	r.waitFor(t, "the missed message", hasMessage("mid.1"))
+	<-r.caught
 	waitUntil(t, "cursor is stored", func() bool { return r.cursor(1) == "c2" })
 }
 

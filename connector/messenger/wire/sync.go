@@ -18,6 +18,7 @@ func (n *connection) session(ctx context.Context) error {
 	c := n.c
 	c.mu.Lock()
 	first := !c.synced
+	n.early = c.synced || c.resumed
 	c.mu.Unlock()
 	var fetched *lightspeed.Table
 	if first {
@@ -32,12 +33,20 @@ func (n *connection) session(ctx context.Context) error {
 	c.mu.Lock()
 	c.synced, c.unauthorized = true, false
 	c.mu.Unlock()
-	c.setLive(n)
-	c.handler.Connected(ctx)
+	n.goLive(ctx)
 	if err := n.handOver(ctx, fetched); err != nil {
 		return err
 	}
+	c.handler.CaughtUp(ctx)
 	return n.keepInSync(ctx)
+}
+
+// goLive lets actions use the connection.
+func (n *connection) goLive(ctx context.Context) {
+	n.living.Do(func() {
+		n.c.setLive(n)
+		n.c.handler.Connected(ctx)
+	})
 }
 
 // fetchFirst asks for the threads of the inbox and of the requests, which a new client always does first.
@@ -155,6 +164,9 @@ func (n *connection) syncPage(ctx context.Context, database int64, from Database
 	var table *lightspeed.Table
 	select {
 	case table = <-waiting.arrived:
+		if n.early && database == DatabaseMailbox {
+			n.goLive(ctx)
+		}
 	case <-timer.C:
 		return nil, fmt.Errorf("sync response: %w", dgw.ErrTimeout)
 	case <-ctx.Done():
