@@ -40,9 +40,12 @@ type encrypted struct {
 	ended chan error    // the end of the connection that run serves, one at most
 	again chan struct{} // the user wants a stopped plane back
 	order sync.Mutex    // held while an event is handed to Matrix, so that the next waits
-	heard atomic.Int64  // when something arrived last, in nanoseconds since 1970
-	shown meow.Presence
-	keys  sync.Map // people whose security code has changed, and when that was told
+	// dialling is set while the library connects. It holds its lock meanwhile, for up to 20 seconds where the server is silent,
+	// and can't be interrupted.
+	dialling atomic.Bool
+	heard    atomic.Int64 // when something arrived last, in nanoseconds since 1970
+	shown    meow.Presence
+	keys     sync.Map // people whose security code has changed, and when that was told
 }
 
 func newEncrypted(c *Client) *encrypted {
@@ -95,7 +98,37 @@ func (e *encrypted) restart() {
 func (e *encrypted) disconnect() {
 	e.shown.Stop()
 	if wa := e.client(); wa != nil {
+		e.hangUp(wa)
+	}
+}
+
+// hangUp ends the socket. One that the library still connects is ended by dial.
+func (e *encrypted) hangUp(wa *whatsmeow.Client) {
+	if !e.dialling.Load() {
 		wa.Disconnect()
+	}
+}
+
+// dial connects. When ctx ends it returns at once, and the library is left alone with its try: it calls nothing of ours
+// any more, and its socket is closed as soon as it gives the client back.
+func (e *encrypted) dial(ctx context.Context, wa *whatsmeow.Client) error {
+	result := make(chan error, 1)
+	e.dialling.Store(true)
+	go func() {
+		defer e.dialling.Store(false)
+		defer uplink.Recover(e.c.login, "messenger encrypted socket")
+		// With the login's context: what has come is handled to its end, though the connection be gone meanwhile.
+		err := wa.ConnectContext(e.c.ctx)
+		if e.c.ctx.Err() != nil {
+			wa.Disconnect()
+		}
+		result <- err
+	}()
+	select {
+	case err := <-result:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -113,12 +146,11 @@ func (e *encrypted) serve(ctx context.Context) error {
 	default:
 	}
 	defer func() {
-		wa.Disconnect()
+		e.hangUp(wa)
 		e.online.Set(false)
 		e.settled.Set(false)
 	}()
-	// With the login's context: what has come is handled to its end, though the connection be gone meanwhile.
-	if err = wa.ConnectContext(e.c.ctx); err != nil && !errors.Is(err, whatsmeow.ErrAlreadyConnected) {
+	if err = e.dial(ctx, wa); err != nil && !errors.Is(err, whatsmeow.ErrAlreadyConnected) {
 		if errors.Is(err, store.ErrDeviceDeleted) {
 			return errDeviceGone
 		}
@@ -256,7 +288,7 @@ func (e *encrypted) forgetDevice() error {
 	e.lock.Unlock()
 	ctx := context.WithoutCancel(e.c.ctx)
 	if wa != nil {
-		wa.Disconnect()
+		e.hangUp(wa)
 		// By the client's own handle on the device, so that nothing of the library stores it again.
 		if err := wa.Store.Delete(ctx); err != nil {
 			return fmt.Errorf("delete encrypted device: %w", err)

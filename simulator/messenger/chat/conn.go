@@ -83,6 +83,10 @@ func (s *Server) handshake(ctx context.Context, conn *noise.Conn) (*noise.Peer, 
 	if err != nil {
 		return nil, err
 	}
+	if _, hit := s.faults.Strike("ignore", faults.Subject{What: "handshake"}); hit {
+		<-ctx.Done()
+		return nil, errors.New("simulated silence in place of the handshake")
+	}
 	if _, hit := s.faults.Strike("close_before", faults.Subject{What: "handshake"}); hit {
 		return nil, errors.New("simulated end before the handshake")
 	}

@@ -21,7 +21,7 @@ var faultKinds = map[string]string{
 	"close_before":  "breaks the connection before a point: handshake, success, active, answer/<tag>, or a stanza that came in or goes out",
 	"close_after":   "the same after it",
 
-	"ignore":    "a stanza that came in is neither handled nor answered",
+	"ignore":    "a stanza that came in, or the handshake, is neither handled nor answered",
 	"withhold":  "it is handled, its direct answer (ack or iq result) is not sent",
 	"ack_error": "a message is not routed, its ack carries Args error (default 479)",
 	"phash":     "a message's ack carries another phash",
