@@ -44,8 +44,12 @@ func loginCookies(s *stage) {
 	for _, cookies := range []map[string]string{cookies, expired} {
 		s.secrets = append(s.secrets, strings.ToLower(cookies[session]), strings.ToLower(cookies["datr"]))
 	}
-	early, err := s.bot.Ask(s.ctx, strings.ReplaceAll(pasted(s, expired), " ", ""))
+	from := s.bot.Mark()
+	tooEarly, err := s.bot.SendText(s.ctx, strings.ReplaceAll(pasted(s, expired), " ", ""))
 	s.must(err)
+	early, err := s.bot.AwaitAnswer(s.ctx, from, "an answer to a paste before the bot asks", func(string) bool { return true })
+	s.must(err)
+	s.redacted(s.bot.Room, tooEarly, s.bot.MXID)
 	if strings.Contains(strings.ToLower(early), strings.ToLower(expired[session])) {
 		s.Errorf("the bot repeats a cookie: %q", early)
 	}
@@ -91,7 +95,7 @@ func loginCookies(s *stage) {
 		s.Errorf("after failed logins the database holds %q", held)
 	}
 	// A copied request works as well as JSON does.
-	from, err := s.bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
+	from, err = s.bot.StartLogin(s.ctx, s.prefix(), s.side.flow())
 	s.must(err)
 	s.awaitPrompt(from)
 	sent, err := s.bot.SendText(s.ctx, copiedRequest(page, cookies))

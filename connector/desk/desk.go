@@ -51,7 +51,11 @@ func (d *Desk) Open() {
 
 // Handle implements bridgev2.CommandProcessor.
 func (d *Desk) Handle(ctx context.Context, room id.RoomID, evt id.EventID, user *bridgev2.User, message string, replyTo id.EventID) {
-	if answer := d.correct(ctx, room, user, message); answer != "" {
+	answer := d.conceal(ctx, room, evt, user, message)
+	if answer == "" {
+		answer = d.correct(ctx, room, user, message)
+	}
+	if answer != "" {
 		content := format.RenderMarkdown(answer, true, false)
 		content.MsgType = event.MsgNotice
 		if _, err := d.bridge.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &content}, nil); err != nil {
