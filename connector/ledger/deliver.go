@@ -230,8 +230,10 @@ func handle(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.Even
 	if result := login.QueueRemoteEvent(make(meta)); !result.Success {
 		return awayError{fmt.Errorf("queue event: %w", result.Error)}
 	}
-	if handled.await(ctx, usualHandling) == nil {
+	if err := handled.await(ctx, usualHandling); err == nil {
 		return nil
+	} else if ctx.Err() != nil {
+		return awayError{fmt.Errorf("wait for bridgev2 to handle the event: %w", err)}
 	}
 	// bridgev2 does not call back for an event whose room it could not create. It takes a portal's events one after the
 	// other, though, so when it looks at the next one it is through with ours. Queueing one is left for when it is
