@@ -64,6 +64,9 @@ type said struct {
 	// doubtful says that the homeserver's answer never came, so that nobody knows whether it has the message, unsure the
 	// same of something that was done to it.
 	doubtful, unsure bool
+
+	// cut says that the power was cut when it was on its way, or had come: then the bridge may not know it any more.
+	cut bool
 }
 
 // asked is something that the bridge may have to say that it could not do.

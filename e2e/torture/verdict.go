@@ -30,6 +30,7 @@ type tally struct {
 	swapped                     int // came to the bridge out of order already
 	forgotten                   int // the homeserver never handed them to the bridge
 	changes, ineffective        int // edits, reactions and deletions, and those of them that are not to be seen
+	cut                         int // changes that are not to be seen, of messages whose rows a power cut may have taken
 	examples                    []string
 	asked                       bool // see network
 }
@@ -37,7 +38,7 @@ type tally struct {
 func (v *tally) bad() bool { return v.lost+v.doubled+v.order+v.wrong+v.ineffective > 0 }
 
 // missing is how much has not arrived yet.
-func (v *tally) missing() int { return v.lost + v.ineffective }
+func (v *tally) missing() int { return v.lost + v.ineffective + v.cut }
 
 func (v *tally) example(what, text string) {
 	if len(v.examples) < 20 {
@@ -119,7 +120,13 @@ func (v *tally) compareChanges(ctx context.Context, seen map[*said]*shown, told 
 			if !wanted {
 				return
 			}
-			if v.changes++; !is {
+			v.changes++
+			switch {
+			case is:
+			case s.cut:
+				v.cut++
+				v.example("not "+what+", perhaps because of the power cut", s.text)
+			default:
 				v.ineffective++
 				v.example("not "+what, s.text)
 			}
@@ -285,16 +292,19 @@ func (v *verdict) table(t *torture, took time.Duration) string {
 	fmt.Fprintf(&b, " of them %d ended the bridge by SIGKILL", t.killed)
 	fmt.Fprintf(&b, "\n%-15s %9s %6s %8s %13s %6s %16s %9s %12s\n", "direction", "accepted", "lost", "doubled", "out of order", "wrong",
 		"failed and told", "changes", "ineffective")
-	swapped, forgotten := 0, 0
+	swapped, forgotten, cut := 0, 0, 0
 	for _, row := range v.tallies {
 		fmt.Fprintf(&b, "%-15s %9d %6d %8d %13d %6d %16d %9d %12d\n", row.name, row.accepted, row.lost, row.doubled, row.order, row.wrong,
 			row.told, row.changes, row.ineffective)
-		swapped, forgotten = swapped+row.swapped, forgotten+row.forgotten
+		swapped, forgotten, cut = swapped+row.swapped, forgotten+row.forgotten, cut+row.cut
 	}
 	if v.overrun > 0 {
 		fmt.Fprintf(&b, "whatsmeow's queue overran %d times: the order of what came through it counts for nothing\n", v.overrun)
 	}
 	fmt.Fprintf(&b, "came out of order to the bridge %d, never handed over by a homeserver that was stopped %d\n", swapped, forgotten)
+	if cut > 0 {
+		fmt.Fprintf(&b, "changes of messages whose rows a power cut may have taken, that are not to be seen: %d\n", cut)
+	}
 	fmt.Fprintf(&b, "second rooms %d, not decrypted %d, repeats that phones recognised %d\n", v.rooms, v.undecoded, v.repeats)
 	for _, row := range v.tallies {
 		for _, example := range row.examples {
