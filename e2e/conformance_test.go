@@ -18,7 +18,8 @@ type scenario struct {
 	pushed bool
 }
 
-// builtScenarios is the one list of scenarios. What the list of promises has besides is in pending.txt.
+// builtScenarios is the one list of scenarios, however long: split, it would have to be searched. What the list of promises
+// has besides is in pending.txt.
 func builtScenarios() []scenario {
 	whatsapp := []string{"whatsapp"}
 	messenger := []string{"messenger"}

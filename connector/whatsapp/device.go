@@ -14,6 +14,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/database"
 
 	"crosschat/connector/meow"
+	"crosschat/connector/waglobals"
 )
 
 // clearDevice makes room for a newly paired device, or says why it may not be paired. A device with the same address
@@ -42,6 +43,7 @@ func (n *Network) clearDevice(ctx context.Context, user *bridgev2.User, jid type
 func (n *Network) unlinkDevice(log zerolog.Logger, device *store.Device) {
 	ctx, cancel := context.WithTimeout(log.WithContext(context.WithoutCancel(n.bridge.BackgroundCtx)), unlinkTimeout)
 	defer cancel()
+	waglobals.Mortal(device) // the phone sends a new device what makes the library save it, and may be at it
 	wa := whatsmeow.NewClient(device, meow.NewLog(log))
 	n.equip(wa, nil)
 	wa.EnableAutoReconnect = false

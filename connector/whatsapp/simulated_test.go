@@ -128,7 +128,8 @@ func TestLoginCancelled(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
+			// What the phone sends a new device is under way when the device is deleted.
+			w := newWorld(t, "Failed to save chat DB LID migration timestamp")
 			process, code := w.start(aliceMXID)
 			if test.name == "after the scan" {
 				go func() { _, _ = w.phones.ScanQR(w.Context(), simulated.Name, w.alice.ID, code) }()
