@@ -118,13 +118,18 @@ const atOnce = 2 * time.Second
 
 func (w *Watch) interrupted(err error, pause time.Duration) {
 	advice := w.Advise(err)
-	w.Log.Warn().Err(err).Stringer("pause", pause).Msg("Connection has ended")
+	routine := pause <= atOnce && advice.AtOnce
+	level := zerolog.WarnLevel
+	if routine {
+		level = zerolog.DebugLevel // servers close connections all the time
+	}
+	w.Log.WithLevel(level).Err(err).Stringer("pause", pause).Msg("Connection has ended")
 	switch {
 	case advice.Action == failure.GiveUp:
 		w.Login.BridgeState.Send(status.BridgeState{
 			StateEvent: status.StateUnknownError, Error: w.Names.code(stateChanged), Info: map[string]any{"cause": err.Error()},
 		})
-	case pause > atOnce || !advice.AtOnce:
+	case !routine:
 		w.Login.BridgeState.Send(status.BridgeState{
 			StateEvent: status.StateTransientDisconnect, Error: w.Names.code(stateDisconnected), Info: map[string]any{"cause": err.Error()},
 		})

@@ -165,7 +165,7 @@ func (n *connection) begun(ctx context.Context, o iris.Subscribed) {
 		return // said twice
 	default:
 	}
-	n.c.log.Info().Int64("from", o.From).Int64("latest", o.Latest).Msg("Subscribed to Instagram's events")
+	n.c.log.Debug().Int64("from", o.From).Int64("latest", o.Latest).Msg("Subscribed to Instagram's events")
 	n.c.noteSubscribed()
 	n.c.setLive(n)
 	close(n.subscribed)

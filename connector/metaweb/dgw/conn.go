@@ -232,7 +232,7 @@ func (c *Conn) handle(f Frame) {
 		c.writeFrames(Frame{Type: TypePong})
 	case TypePong, TypeEmpty:
 	case TypeDrain:
-		c.opts.Log.Info().Str("reason", reasonName(drainReasons[:], f.Reason)).Msg("Gateway wants to close soon")
+		c.opts.Log.Debug().Str("reason", reasonName(drainReasons[:], f.Reason)).Msg("Gateway wants to close soon")
 	case TypeDeauth:
 		c.opts.Log.Warn().Msg("Gateway took back its authentication")
 	default:
