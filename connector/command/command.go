@@ -21,11 +21,13 @@ type Network struct {
 // ErrUsage is the error of a command with arguments that make no sense.
 var ErrUsage = errors.New("wrong arguments")
 
-// Client is the client that a command is about: that of the chat in whose room it was given, else of the user's first login
-// to the network that is logged in. If there is none, the user is told, and ok is false.
+// Client is the client that a command is about. In a room of the network it is that of the account by which the user takes
+// part there, and no other: who was invited to somebody else's chat can't act on it, nor on their own chat with the same
+// people by mistake. Elsewhere it is that of the user's first login to the network that is logged in. If there is none, the
+// user is told, and ok is false.
 func Client[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok bool) {
-	if client, ok = ofChat[C](ce); ok {
-		return client, true
+	if inChat(ce, n) {
+		return ofChat[C](ce, n)
 	}
 	for _, login := range ce.User.GetUserLogins() {
 		if client, ok = login.Client.(C); ok && client.IsLoggedIn() {
@@ -36,17 +38,39 @@ func Client[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok 
 	return client, false
 }
 
-// ofChat is the client of the user's account in the chat in whose room the command was given, if it is logged in.
-func ofChat[C bridgev2.NetworkAPI](ce *commands.Event) (client C, ok bool) {
-	if ce.Portal == nil {
+// inChat is whether a command was given in a room of the network.
+func inChat(ce *commands.Event, n Network) bool {
+	return ce.Portal != nil && strings.HasPrefix(string(ce.Portal.ID), n.Prefix+"-")
+}
+
+// ofChat is the client of the account that Login finds.
+func ofChat[C bridgev2.NetworkAPI](ce *commands.Event, n Network) (client C, ok bool) {
+	login, ok := Login(ce)
+	if !ok {
 		return client, false
 	}
-	login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
-	if err != nil || login == nil {
-		return client, false
+	if client, ok = login.Client.(C); !ok {
+		ce.Reply("Your account of this chat is not logged in to %s.", n.Name)
 	}
-	client, ok = login.Client.(C)
 	return client, ok
+}
+
+// Login is the account by which the user takes part in the chat in whose room a command was given. If there is none, the
+// user is told, and ok is false. It must be a portal.
+func Login(ce *commands.Event) (login *bridgev2.UserLogin, ok bool) {
+	login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
+	switch {
+	case err == nil && login != nil:
+		return login, true
+	case login != nil && login.UserMXID == ce.User.MXID:
+		ce.Reply("Your account of this chat is not logged in: log in again.")
+	case errors.Is(err, bridgev2.ErrNotLoggedIn):
+		ce.Reply("This chat is not one of your accounts'. Only those whose account it belongs to can do that.")
+	default:
+		ce.Log.Err(err).Msg("Could not look up whose chat a room is")
+		ce.Reply("That could not be looked up; try again.")
+	}
+	return nil, false
 }
 
 // Setting is a command with one argument that changes something of the chat in whose room it is given. f's error is
@@ -59,9 +83,12 @@ func Setting[C bridgev2.NetworkAPI](n Network, name, args, what string, f func(c
 		RequiresLogin:  true,
 		RequiresPortal: true,
 		Func: func(ce *commands.Event) {
-			client, ok := ofChat[C](ce) // never another account: it would change a chat of its own
+			if !inChat(ce, n) {
+				ce.Reply("This room is no %s chat.", n.Name)
+				return
+			}
+			client, ok := ofChat[C](ce, n)
 			if !ok {
-				ce.Reply("This is no chat of an account of yours that is logged in to %s.", n.Name)
 				return
 			}
 			err := ErrUsage

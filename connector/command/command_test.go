@@ -76,9 +76,9 @@ func newRoom(t *testing.T, clients ...bridgev2.NetworkAPI) *room {
 }
 
 // in moves into the room of a login's chat.
-func (r *room) in(login int) *room {
+func (r *room) in(login int, chat networkid.PortalID) *room {
 	r.t.Helper()
-	key := networkid.PortalKey{ID: "one-anna", Receiver: networkid.UserLoginID(fmt.Sprintf("login-%d", login))}
+	key := networkid.PortalKey{ID: chat, Receiver: networkid.UserLoginID(fmt.Sprintf("login-%d", login))}
 	var err error
 	if r.portal, err = r.bridge.GetPortalByKey(r.t.Context(), key); err != nil {
 		r.t.Fatal(err)
@@ -117,30 +117,33 @@ func TestClient(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		clients []bridgev2.NetworkAPI
-		chat    int // of which login; -1: in the chat with the bot
+		login   int                // whose chat it is in
+		chat    networkid.PortalID // "": the chat with the bot
 		want    *client
+		says    string
 	}{
-		{"the only account", []bridgev2.NetworkAPI{first}, -1, first},
-		{"the chat's account, not the first", []bridgev2.NetworkAPI{first, second}, 1, second},
-		{"in a chat whose account is logged out", []bridgev2.NetworkAPI{first, out}, 1, first},
-		{"an account of this network among others", []bridgev2.NetworkAPI{other, first}, -1, first},
-		{"in a chat of another network", []bridgev2.NetworkAPI{other, first}, 0, first},
-		{"one that is logged in", []bridgev2.NetworkAPI{out, first}, -1, first},
-		{"none that is", []bridgev2.NetworkAPI{out}, -1, nil},
-		{"none of this network", []bridgev2.NetworkAPI{other}, -1, nil},
-		{"no account", nil, -1, nil},
+		{"the only account", []bridgev2.NetworkAPI{first}, 0, "", first, ""},
+		{"the chat's account, not the first", []bridgev2.NetworkAPI{first, second}, 1, "one-anna", second, ""},
+		{"in a chat whose account is logged out", []bridgev2.NetworkAPI{first, out}, 1, "one-anna", nil,
+			"Your account of this chat is not logged in: log in again."},
+		{"an account of this network among others", []bridgev2.NetworkAPI{other, first}, 0, "", first, ""},
+		{"in a chat of another network", []bridgev2.NetworkAPI{other, first}, 0, "two-anna", first, ""},
+		{"one that is logged in", []bridgev2.NetworkAPI{out, first}, 0, "", first, ""},
+		{"none that is", []bridgev2.NetworkAPI{out}, 0, "", nil, "You are not logged in to One."},
+		{"none of this network", []bridgev2.NetworkAPI{other}, 0, "", nil, "You are not logged in to One."},
+		{"no account", nil, 0, "", nil, "You are not logged in to One."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRoom(t, test.clients...)
-			if test.chat >= 0 {
-				r.in(test.chat)
+			if test.chat != "" {
+				r.in(test.login, test.chat)
 			}
 			got, ok := command.Client[*client](r.event(), one)
 			if ok != (test.want != nil) || ok && got != test.want {
 				t.Errorf("found is %p, %t, want %p", got, ok, test.want)
 			}
-			if said := r.said(); (said == "") != ok || !ok && said != "You are not logged in to One." {
-				t.Errorf("the user is told %q", said)
+			if said := r.said(); said != test.says {
+				t.Errorf("the user is told %q, want %q", said, test.says)
 			}
 		})
 	}
@@ -163,7 +166,7 @@ func TestSetting(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			mine, ran := &client{}, ""
-			r := newRoom(t, mine).in(0)
+			r := newRoom(t, mine).in(0, "one-anna")
 			handler := command.Setting(one, "mute", "on | off", "Mute this chat", func(c *client, _ *commands.Event, arg string) error {
 				ran = arg
 				if c != mine {
@@ -187,23 +190,25 @@ func TestSettingOfOthers(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		clients []bridgev2.NetworkAPI
-		chat    int // of which login
+		chat    networkid.PortalID // of the second account
+		says    string
 	}{
-		{"an account that is logged out", []bridgev2.NetworkAPI{&client{}, &client{out: true}}, 1},
-		{"another network's", []bridgev2.NetworkAPI{&client{}, &stranger{}}, 1},
+		{"an account that is logged out", []bridgev2.NetworkAPI{&client{}, &client{out: true}}, "one-anna",
+			"Your account of this chat is not logged in: log in again."},
+		{"another network's", []bridgev2.NetworkAPI{&client{}, &stranger{}}, "two-anna", "This room is no One chat."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRoom(t, test.clients...).in(test.chat)
+			r := newRoom(t, test.clients...).in(1, test.chat)
 			command.Setting(one, "mute", "on | off", "Mute this chat", func(*client, *commands.Event, string) error {
 				t.Error("the command was done to another account")
 				return nil
 			}).Func(r.event("on"))
-			if got := r.said(); got != "This is no chat of an account of yours that is logged in to One." {
-				t.Errorf("the user is told %q", got)
+			if got := r.said(); got != test.says {
+				t.Errorf("the user is told %q, want %q", got, test.says)
 			}
 		})
 	}
-	r := newRoom(t, &client{}).in(0)
+	r := newRoom(t, &client{}).in(0, "one-anna")
 	other, err := r.bridge.GetUserByMXID(t.Context(), "@bob:"+fakematrix.Server)
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +218,7 @@ func TestSettingOfOthers(t *testing.T) {
 		t.Error("the command was done to another user's account")
 		return nil
 	}).Func(r.event("on"))
-	if got := r.said(); !strings.Contains(got, "no chat of an account of yours") {
+	if got := r.said(); !strings.Contains(got, "not one of your accounts'") {
 		t.Errorf("another user is told %q", got)
 	}
 }

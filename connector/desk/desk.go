@@ -39,6 +39,7 @@ func Attach(bridge *bridgev2.Bridge, nameOf NameOf) *Desk {
 	}
 	d := &Desk{processor, bridge, nameOf}
 	processor.AddHandlers(d.commandHelp(), d.commandList(), d.commandLogout(), d.commandSearch(), d.commandLoginMatrix())
+	processor.AddHandlers(d.commandsOnOwn()...)
 	return d
 }
 
@@ -152,6 +153,7 @@ var examplesOf = map[string][]string{
 	"login":              {"login", "login whatsapp-qr", "login messenger-cookies"},
 	"logout":             {"logout 1", "logout whatsapp-lid-123456789"},
 	"list":               {"list"},
+	"mute":               {"mute", "mute 8h"},
 	"search":             {"search Anna"},
 	"start-chat":         {"start-chat +49 151 2345678", "start-chat messenger-100001234567890"},
 	"resolve-identifier": {"resolve-identifier +49 151 2345678"},

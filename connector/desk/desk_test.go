@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/matrix"
+	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/status"
 )
 
@@ -93,5 +94,26 @@ func TestInWords(t *testing.T) {
 		if got := inWords(test.state); got != test.want {
 			t.Errorf("%+v in words is %q, want %q", test.state, got, test.want)
 		}
+	}
+}
+
+// TestMayName holds who may name which login in a command.
+func TestMayName(t *testing.T) {
+	d, user := newDesk()
+	ce := &commands.Event{Bridge: d.bridge, User: user}
+	relays := &d.bridge.Config.Relay
+	relays.DefaultRelays = []networkid.UserLoginID{"whatsapp-lid-1"}
+	if mayName(ce, "whatsapp-lid-1") {
+		t.Error("a relay of the config may be named although relaying is off")
+	}
+	relays.Enabled = true
+	for login, want := range map[networkid.UserLoginID]bool{"whatsapp-lid-1": true, "whatsapp-lid-2": false, "": false} {
+		if got := mayName(ce, login); got != want {
+			t.Errorf("a user may name %q: %t, want %t", login, got, want)
+		}
+	}
+	user.Permissions.Admin = true
+	if !mayName(ce, "whatsapp-lid-2") {
+		t.Error("an admin may not name a login")
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2/commands"
 	"maunium.net/go/mautrix/bridgev2/database"
+
+	"crosschat/connector/command"
 )
 
 // searchedMessages is how far back the command looks for files to ask for.
@@ -25,9 +27,8 @@ func commandMedia() *commands.FullHandler {
 }
 
 func askByCommand(ce *commands.Event) {
-	login, _, err := ce.Portal.FindPreferredLogin(ce.Ctx, ce.User, false)
-	if err != nil || login == nil {
-		ce.Reply("You are not logged in to this chat's network.")
+	login, ok := command.Login(ce)
+	if !ok {
 		return
 	}
 	c, ok := login.Client.(*Client)

@@ -83,11 +83,8 @@ func commandStatus() *commands.FullHandler {
 	}
 }
 
-// clientOf is the client of the WhatsApp login that a command is about: that of the room, or else the user's first. If
-// there is none, the user is told.
+// clientOf is the client that a command is about; nil if there is none, and the user has been told.
 func clientOf(ce *commands.Event) *Client {
-	if c, ok := command.Client[*Client](ce, called); ok {
-		return c
-	}
-	return nil
+	c, _ := command.Client[*Client](ce, called)
+	return c
 }
