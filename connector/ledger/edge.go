@@ -69,6 +69,7 @@ var noPortal = bridgev2.WrapErrorInStatus(bridgev2.ErrNoPortal).InternalError
 
 // SendMessageStatus implements bridgev2.MatrixConnector.
 func (e edge) SendMessageStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	status = e.l.toOutsider(ctx, status, info)
 	e.l.observe(status, info)
 	if info.EventType == event.StateMember && errors.Is(status.InternalError, noPortal) {
 		return // people who come and go in a space, or in a room that is just deleted, want no word of it
@@ -300,6 +301,7 @@ func (e plainEdge) ledger() *Ledger { return e.l }
 
 // SendMessageStatus implements bridgev2.MatrixConnector.
 func (e plainEdge) SendMessageStatus(ctx context.Context, status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
+	status = e.l.toOutsider(ctx, status, info)
 	e.l.observe(status, info)
 	e.MatrixConnector.SendMessageStatus(ctx, status, info)
 }

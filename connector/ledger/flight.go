@@ -112,6 +112,10 @@ func (l *Ledger) fly(it *item) outcome {
 		return outcome{verdict: ignored}
 	}
 	l.parse(evt)
+	if evt.StateKey == nil && !l.bridge.Config.Permissions.Get(evt.Sender).SendEvents {
+		l.matrix.dispatch(l.ctx, evt) // which says so to the sender, and decrypts nothing
+		return outcome{verdict: ignored}
+	}
 	portal, login, err := l.destination(l.ctx, evt)
 	if err != nil {
 		return l.away(err)
