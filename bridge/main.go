@@ -32,7 +32,7 @@ func main() {
 	bridge.InitVersion(Tag, Commit, BuildTime)
 	program := &setup.Program{Bridge: bridge, Commit: Commit, BuildTime: BuildTime}
 	program.Monitor = func() error {
-		handler := metrics.Attach(bridge.Bridge, bridge.Matrix, networks.Ledger())
+		handler := metrics.Attach(bridge.Bridge, bridge.Matrix, networks.Ledger(), networks.Started)
 		return metrics.Serve(networks.Monitoring(), handler, *bridge.Log)
 	}
 

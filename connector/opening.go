@@ -9,12 +9,15 @@ import (
 	"maunium.net/go/mautrix/bridgev2/matrix"
 )
 
-// opening keeps doors shut until the networks have started: the library serves its provisioning API, and says that it is
-// ready, as soon as the homeserver answers, but a login that is loaded or made before its network has started panics.
-// Transactions need no such door, the ledger keeps them.
+// opening keeps a door shut until the networks have started: the library serves its provisioning API as soon as the
+// homeserver answers, but a login that is loaded or made before its network has started panics. Transactions need no such
+// door, the ledger keeps them. What the bridge says of its readiness asks Started.
 type opening struct{ done atomic.Bool }
 
-// guard puts the doors in front of the library's.
+// Started is whether all networks have. Any goroutine may ask.
+func (c *Connector) Started() bool { return c.opening.done.Load() }
+
+// guard puts the door in front of the library's.
 func (o *opening) guard(bridge *bridgev2.Bridge) {
 	mx, ok := bridge.Matrix.(*matrix.Connector)
 	if !ok {
@@ -22,9 +25,7 @@ func (o *opening) guard(bridge *bridgev2.Bridge) {
 	}
 	router := http.NewServeMux()
 	router.Handle("/", mx.AS.Router)
-	for _, door := range []string{"/_matrix/provision/", "/_matrix/mau/ready"} {
-		router.Handle(door, o.door(mx.AS.Router))
-	}
+	router.Handle("/_matrix/provision/", o.door(mx.AS.Router))
 	mx.AS.Router = router
 }
 

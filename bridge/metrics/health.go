@@ -31,15 +31,16 @@ type Health struct {
 
 // health finds out how the bridge is.
 type health struct {
-	checks map[string]func(context.Context) error
-	states func() []loginState
+	started func() bool // whether the networks take logins and messages
+	checks  map[string]func(context.Context) error
+	states  func() []loginState
 
 	lock    sync.Mutex
 	last    Health
 	checked time.Time
 }
 
-// serveReady answers whether the homeserver can be reached and the database can be written to.
+// serveReady answers whether the networks have started, the homeserver can be reached and the database can be written to.
 func (h *health) serveReady(w http.ResponseWriter, r *http.Request) {
 	now := h.now(context.WithoutCancel(r.Context()))
 	w.Header().Set("Content-Type", "application/json")
@@ -56,6 +57,10 @@ func serveLive(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (h *health) now(ctx context.Context) Health {
+	if !h.started() {
+		// Nothing else is asked: the database may not have its tables yet.
+		return Health{Checks: map[string]string{"start": "the networks have not started yet"}}
+	}
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	if time.Since(h.checked) > checkAge {
@@ -68,7 +73,8 @@ func (h *health) now(ctx context.Context) Health {
 func (h *health) check(ctx context.Context) Health {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	result := Health{Ready: true, Checks: make(map[string]string, len(h.checks)), Warnings: warnings(h.states())}
+	result := Health{Ready: true, Checks: make(map[string]string, len(h.checks)+1), Warnings: warnings(h.states())}
+	result.Checks["start"] = "ok"
 	var lock sync.Mutex
 	var running sync.WaitGroup
 	for name, check := range h.checks {

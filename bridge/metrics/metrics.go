@@ -20,8 +20,8 @@ import (
 )
 
 // Attach has the bridge's requests counted and its health answered at the appservice's port. It returns what serves
-// metrics and health elsewhere, see Serve.
-func Attach(bridge *bridgev2.Bridge, mx *matrix.Connector, l *ledger.Ledger) http.Handler {
+// metrics and health elsewhere, see Serve. started is whether the networks have: before, the bridge is not ready.
+func Attach(bridge *bridgev2.Bridge, mx *matrix.Connector, l *ledger.Ledger, started func() bool) http.Handler {
 	next := mx.AS.HTTPClient.Transport
 	if next == nil {
 		next = http.DefaultTransport
@@ -29,7 +29,7 @@ func Attach(bridge *bridgev2.Bridge, mx *matrix.Connector, l *ledger.Ledger) htt
 	mx.AS.HTTPClient.Transport = homeserver{next}
 
 	states := func() []loginState { return statesOf(bridge) }
-	h := &health{states: states, checks: map[string]func(context.Context) error{
+	h := &health{started: started, states: states, checks: map[string]func(context.Context) error{
 		"homeserver": func(ctx context.Context) error { return askHomeserver(ctx, mx) },
 		"database":   func(ctx context.Context) error { return writeDatabase(ctx, bridge) },
 	}}

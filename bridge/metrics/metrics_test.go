@@ -28,6 +28,8 @@ func fine(context.Context) error { return nil }
 
 func none() []loginState { return nil }
 
+func always() bool { return true }
+
 // answer is what somebody who asks for health gets.
 func answer(t *testing.T, h *health) (code int, got Health) {
 	t.Helper()
@@ -55,7 +57,7 @@ func TestReady(t *testing.T) {
 		"hanging": {hanging, http.StatusServiceUnavailable, "context deadline exceeded"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			h := &health{states: none, checks: map[string]func(context.Context) error{"database": fine, "homeserver": test.check}}
+			h := &health{started: always, states: none, checks: map[string]func(context.Context) error{"database": fine, "homeserver": test.check}}
 			code, got := answer(t, h)
 			if code != test.code || got.Ready != (code == http.StatusOK) || got.Checks["homeserver"] != test.word || got.Checks["database"] != "ok" {
 				t.Errorf("%s: status %d with %+v, want %d and %q", name, code, got, test.code, test.word)
@@ -64,11 +66,28 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// Before the networks have started the bridge is not ready, and the database, which may have no tables yet, is left alone.
+func TestReadyAwaitsTheStart(t *testing.T) {
+	started := false
+	asked := 0
+	h := &health{started: func() bool { return started }, states: none, checks: map[string]func(context.Context) error{
+		"database": func(context.Context) error { asked++; return nil },
+	}}
+	code, got := answer(t, h)
+	if code != http.StatusServiceUnavailable || got.Ready || got.Checks["start"] == "ok" || asked != 0 {
+		t.Errorf("before the start: status %d with %+v after %d checks, want %d and none", code, got, asked, http.StatusServiceUnavailable)
+	}
+	started = true
+	if code, got = answer(t, h); code != http.StatusOK || got.Checks["start"] != "ok" || asked != 1 {
+		t.Errorf("after the start: status %d with %+v after %d checks, want %d and one", code, got, asked, http.StatusOK)
+	}
+}
+
 // Whoever asks often gets the last answer, and a new one after a while.
 func TestReadyIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		h := &health{states: none, checks: map[string]func(context.Context) error{"homeserver": func(context.Context) error {
+		h := &health{started: always, states: none, checks: map[string]func(context.Context) error{"homeserver": func(context.Context) error {
 			asked++
 			return nil
 		}}}
@@ -87,7 +106,7 @@ func TestReadyIsRemembered(t *testing.T) {
 }
 
 func TestLoginsAreWarnings(t *testing.T) {
-	h := &health{states: func() []loginState {
+	h := &health{started: always, states: func() []loginState {
 		return []loginState{
 			{remoteid.WhatsApp, status.StateConnected}, {remoteid.WhatsApp, status.StateBadCredentials},
 			{remoteid.Messenger, status.StateTransientDisconnect}, {remoteid.Messenger, status.StateTransientDisconnect},
