@@ -120,7 +120,7 @@ func (o *operated) awaitReady(ready bool, why string, check func(checks map[stri
 }
 
 func allFine(checks map[string]string, warnings []string) bool {
-	return checks["homeserver"] == "ok" && checks["database"] == "ok" && len(warnings) == 0
+	return checks["start"] == "ok" && checks["homeserver"] == "ok" && checks["database"] == "ok" && len(warnings) == 0
 }
 
 // mustMeasure checks that a line of the metrics begins so, and its value.
@@ -151,6 +151,7 @@ func TestOperations(t *testing.T) {
 	o.awaitReady(true, "and why", allFine)
 	o.stoppedAmidTraffic()
 	o.withoutHomeserver()
+	o.restartedHomeserver()
 	o.withoutNetwork()
 }
 
@@ -208,6 +209,18 @@ func (o *operated) withoutHomeserver() {
 	o.annaWrites(2)
 	o.mustHaveAll()
 	o.awaitReady(true, "again", allFine)
+}
+
+// restartedHomeserver restarts the homeserver while texts go both ways: it may not have handed over all that it had taken.
+func (o *operated) restartedHomeserver() {
+	o.Helper()
+	o.annaWrites(10)
+	o.userWrites(15)
+	o.must(o.stack.Homeserver.Restart(o.ctx))
+	o.mustHaveAll()
+	o.annaWrites(2)
+	o.userWrites(2)
+	o.mustHaveAll()
 }
 
 // withoutNetwork takes the network away: a warning, no more.

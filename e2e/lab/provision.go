@@ -10,13 +10,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 	"maunium.net/go/mautrix/id"
 )
 
-// Provision calls the bridge's provisioning API for a user, with the shared secret of the config: path is that behind
-// /_matrix/provision/v3. in and out may be nil. A refusal is an error with what the bridge said.
+// Provision calls the bridge's provisioning API for a user, with the shared secret of the config: path, which may have a
+// query, is that behind /_matrix/provision/v3. in and out may be nil. A refusal is an error with what the bridge said.
 func (b *Bridge) Provision(ctx context.Context, user id.UserID, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -26,7 +27,11 @@ func (b *Bridge) Provision(ctx context.Context, user id.UserID, method, path str
 		}
 		body = bytes.NewReader(encoded)
 	}
-	answer, err := b.ask(ctx, method, "/_matrix/provision/v3"+path+"?user_id="+url.QueryEscape(user.String()), body)
+	separator := "?"
+	if strings.Contains(path, separator) {
+		separator = "&"
+	}
+	answer, err := b.ask(ctx, method, "/_matrix/provision/v3"+path+separator+"user_id="+url.QueryEscape(user.String()), body)
 	if err != nil || out == nil {
 		return err
 	}
