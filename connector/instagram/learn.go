@@ -193,11 +193,9 @@ func (c *Client) sender(ctx context.Context, t thread, id wire.FBID, author *wir
 	return c.as(user.IGID), nil
 }
 
-// as is a person as the sender of something.
+// as is a person as the sender of something. In a group that may be another user of the bridge, who then acts themself.
 func (c *Client) as(id wire.IGID) bridgev2.EventSender {
-	sender := bridgev2.EventSender{Sender: makeID[networkid.UserID](id)}
-	if id == c.self {
-		sender.IsFromMe, sender.SenderLogin = true, c.login.ID
+	return bridgev2.EventSender{
+		Sender: makeID[networkid.UserID](id), SenderLogin: makeID[networkid.UserLoginID](id), IsFromMe: id == c.self,
 	}
-	return sender
 }

@@ -351,13 +351,11 @@ func (c *Client) portalKey(key int64) networkid.PortalKey {
 	return portal
 }
 
-// as is a person as the sender of something.
+// as is a person as the sender of something. In a group that may be another user of the bridge, who then acts themself.
 func (c *Client) as(id int64) bridgev2.EventSender {
-	sender := bridgev2.EventSender{Sender: makeID[networkid.UserID](id)}
-	if id == c.self {
-		sender.IsFromMe, sender.SenderLogin = true, c.login.ID
+	return bridgev2.EventSender{
+		Sender: makeID[networkid.UserID](id), SenderLogin: makeID[networkid.UserLoginID](id), IsFromMe: id == c.self,
 	}
-	return sender
 }
 
 // meta is the head of an event. at is in Unix milliseconds; 0 is now.
