@@ -14,7 +14,7 @@ type scenario struct {
 	id       string
 	networks []string // those that it is built for
 	show     func(*stage)
-	// pushed says that the homeserver must hand typing or receipts of the user to the bridge. Dendrite doesn't.
+	// pushed says that the homeserver must hand typing, receipts or redactions of the user to the bridge. Dendrite doesn't.
 	pushed bool
 }
 
@@ -59,11 +59,11 @@ func builtScenarios() []scenario {
 		{id: "reply.in", networks: all, show: replyIn},
 		{id: "reply.out", networks: all, show: replyOut},
 		{id: "react.in", networks: all, show: reactIn},
-		{id: "react.out", networks: all, show: reactOut},
+		{id: "react.out", networks: all, show: reactOut, pushed: true},
 		{id: "edit.in", networks: all, show: editIn},
 		{id: "edit.out", networks: all, show: editOut},
 		{id: "delete.in", networks: whatsapp, show: deleteIn},
-		{id: "delete.out", networks: whatsapp, show: deleteOut},
+		{id: "delete.out", networks: whatsapp, show: deleteOut, pushed: true},
 		{id: "image.in", networks: files, show: imageIn},
 		{id: "image.out", networks: files, show: imageOut},
 		{id: "video.in", networks: files, show: videoIn},
@@ -115,7 +115,7 @@ func builtScenarios() []scenario {
 		{id: "login.cookies", networks: web, show: loginCookies},
 		{id: "text.long", networks: meta, show: messengerTextLong},
 		{id: "delete.in", networks: meta, show: messengerDeleteIn},
-		{id: "delete.out", networks: meta, show: messengerDeleteOut},
+		{id: "delete.out", networks: meta, show: messengerDeleteOut, pushed: true},
 		{id: "link.in", networks: messenger, show: messengerLinkIn},
 		{id: "location.in", networks: messenger, show: messengerLocationIn},
 		{id: "call.notice", networks: facebook, show: messengerCallNotice},
@@ -234,7 +234,7 @@ func showSome(t *testing.T, shared *lazyStack, ids ...string) {
 func showScenario(t *testing.T, shared *lazyStack, side side, s scenario, out *results) {
 	if shared.setting.Homeserver == lab.Dendrite && s.pushed {
 		out.write(t, e2e.Result{Network: side.network(), Scenario: s.id, Outcome: e2e.Unshown})
-		lab.Notice("%s: Dendrite does not hand typing and receipts to the bridge", t.Name())
+		lab.Notice("%s: Dendrite does not hand typing, receipts and redactions to the bridge", t.Name())
 		t.SkipNow()
 	}
 	t.Cleanup(func() {

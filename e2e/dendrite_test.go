@@ -18,7 +18,7 @@ func TestOnDendrite(t *testing.T) {
 	}
 	setting.Homeserver, setting.Encryption = lab.Dendrite, lab.EncryptionSync
 	shared := &lazyStack{t: t, setting: setting}
-	ids := []string{"text.in", "text.out", "text.self", "image.out", "edit.in", "react.out", "send.offline"}
+	ids := []string{"text.in", "text.out", "text.self", "image.out", "edit.in", "react.in", "send.offline"}
 	for _, s := range builtScenarios() {
 		if slices.Contains(ids, s.id) && slices.Contains(s.networks, messenger{}.network()) {
 			t.Run(s.id, func(t *testing.T) { showScenario(t, shared, messenger{}, s, nil) })

@@ -1,6 +1,9 @@
 package e2e_test
 
 import (
+	"context"
+	"time"
+
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/simulator/control"
@@ -91,10 +94,15 @@ func (p *person) behaves(change control.Behaviour) {
 	p.s.must(p.s.stack.Simulator.SetBehaviour(p.s.ctx, p.s.side.control(), p.ID, change))
 }
 
-// breaks adds a fault, which is removed after the scenario if it never struck.
+// breaks adds a fault, which is removed after the scenario if it strikes still: the next one would meet it.
 func (s *stage) breaks(f control.Fault) control.Fault {
 	s.Helper()
 	added, err := s.stack.Simulator.AddFault(s.ctx, s.side.control(), f)
 	s.must(err)
+	s.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second) // the scenario's own time may be over
+		defer cancel()
+		_ = s.stack.Simulator.RemoveFault(ctx, s.side.control(), added.ID) // it is gone if it has struck
+	})
 	return added
 }

@@ -58,8 +58,9 @@ func TestSharedGroup(t *testing.T) {
 				for _, sender := range []id.UserID{alice.anna.mxid, alice.user.ID, bob.user.ID, alice.me.mxid, bob.me.mxid} {
 					all = append(all, texts(room, sender)...)
 				}
-				if len(all) != 6 {
-					t.Errorf("%s sees the texts %q, want six", n.user.ID, all)
+				slices.Sort(all)
+				if len(slices.Compact(slices.Clone(all))) != len(all) {
+					t.Errorf("%s sees the texts %q, want each once", n.user.ID, all)
 				}
 			}
 			alice.awaitMembers(first, alice.user.ID, bob.user.ID, alice.anna.mxid)
