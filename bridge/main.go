@@ -33,6 +33,7 @@ func main() {
 	program := &setup.Program{Bridge: bridge, Commit: Commit, BuildTime: BuildTime}
 	program.Monitor = func() error {
 		handler := metrics.Attach(bridge.Bridge, bridge.Matrix, networks.Ledger(), networks.Started)
+		networks.Guard(bridge.Matrix)
 		return metrics.Serve(networks.Monitoring(), handler, *bridge.Log)
 	}
 

@@ -93,7 +93,6 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
 	bridge.DB.Log = metered(bridge.DB.Log)
 	c.db.WatchQueries(metered)
-	c.opening.guard(bridge)
 	library, _ := bridge.Matrix.(*matrix.Connector)
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
 	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)

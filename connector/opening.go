@@ -2,10 +2,10 @@ package connector
 
 import (
 	"net/http"
+	"net/url"
 	"sync/atomic"
 
 	"maunium.net/go/mautrix"
-	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 )
 
@@ -17,27 +17,19 @@ type opening struct{ done atomic.Bool }
 // Started is whether all networks have. Any goroutine may ask.
 func (c *Connector) Started() bool { return c.opening.done.Load() }
 
-// guard puts the door in front of the library's.
-func (o *opening) guard(bridge *bridgev2.Bridge) {
-	mx, ok := bridge.Matrix.(*matrix.Connector)
-	if !ok {
-		return // a test's
-	}
-	router := http.NewServeMux()
-	router.Handle("/", mx.AS.Router)
-	router.Handle("/_matrix/provision/", o.door(mx.AS.Router))
-	mx.AS.Router = router
-}
-
-func (o *opening) door(behind http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !o.done.Load() {
+// Guard puts the door in front of the library's provisioning API. It is called before the bridge starts and behind all who
+// replace the router: the library adds its routes to the one that is there then, under a pattern that the door's goes before.
+func (c *Connector) Guard(mx *matrix.Connector) {
+	router := mx.AS.Router
+	router.HandleFunc("/_matrix/provision/v3/", func(w http.ResponseWriter, r *http.Request) {
+		if !c.Started() {
 			w.Header().Set("Retry-After", "1")
 			mautrix.RespError{
 				ErrCode: "M_UNAVAILABLE", Err: "The bridge is starting. Try again in a moment.", StatusCode: http.StatusServiceUnavailable,
 			}.Write(w)
 			return
 		}
-		behind.ServeHTTP(w, r)
+		library, _ := router.Handler(&http.Request{Method: r.Method, URL: &url.URL{Path: "/_matrix/provision/"}})
+		library.ServeHTTP(w, r)
 	})
 }
