@@ -19,8 +19,10 @@ import (
 const mostMissed = 1000
 
 // catchUp brings a thread's messages as far as its room lacks them: of one that is new here as many as the config wants, of
-// one that is known all since the last one that is here. t is learnt already.
-func (c *Client) catchUp(ctx context.Context, t *wire.Thread, source wire.Source) error {
+// one that is known all since the last one that is here. heard is when the message was sent by which the thread is heard of,
+// if it is: events about what follows that come behind it, so all of it is brought now, or it would end up behind newer ones.
+// t is learnt already.
+func (c *Client) catchUp(ctx context.Context, t *wire.Thread, source wire.Source, heard time.Time) error {
 	short := t.IDs.Short
 	known, _ := c.known.thread(short)
 	key, ok := c.portalKey(short, known)
@@ -52,7 +54,7 @@ func (c *Client) catchUp(ctx context.Context, t *wire.Thread, source wire.Source
 			return err
 		}
 	}
-	messages, err := c.missed(ctx, t, isNew, limit)
+	messages, err := c.missed(ctx, t, isNew, limit, heard)
 	if err != nil {
 		return err
 	}
@@ -79,7 +81,7 @@ func (c *Client) hasLatest(ctx context.Context, t *wire.Thread) (bool, error) {
 }
 
 // missed are the messages that a room lacks, oldest first.
-func (c *Client) missed(ctx context.Context, t *wire.Thread, isNew bool, limit int) (missed []wire.Message, err error) {
+func (c *Client) missed(ctx context.Context, t *wire.Thread, isNew bool, limit int, heard time.Time) (missed []wire.Message, err error) {
 	page := &wire.Page{Messages: t.Messages, Cursor: t.Older, More: t.More}
 	for {
 		from := 0
@@ -88,9 +90,10 @@ func (c *Client) missed(ctx context.Context, t *wire.Thread, isNew bool, limit i
 				return nil, err
 			}
 		}
-		from = max(from, len(page.Messages)+len(missed)-limit)
+		from = max(from, cut(page.Messages, limit-len(missed), heard))
 		missed = append(slices.Clone(page.Messages[from:]), missed...)
-		if from > 0 || !page.More || len(missed) >= limit {
+		enough := len(missed) >= limit && (heard.IsZero() || missed[0].Time.Before(heard))
+		if from > 0 || !page.More || enough || len(missed) >= mostMissed {
 			return missed, nil
 		}
 		cursor := page.Cursor
@@ -106,6 +109,16 @@ func (c *Client) missed(ctx context.Context, t *wire.Thread, isNew bool, limit i
 			return missed, nil
 		}
 	}
+}
+
+// cut is the index behind the messages that are too many: those before the last limit ones, and before heard unless it is
+// zero.
+func cut(messages []wire.Message, limit int, heard time.Time) int {
+	from := max(0, len(messages)-max(0, limit))
+	for !heard.IsZero() && from > 0 && !messages[from-1].Time.Before(heard) {
+		from--
+	}
+	return from
 }
 
 // firstMissed is the index behind the last message of a page that is here.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2/networkid"
 
@@ -81,7 +82,7 @@ func (c *Client) fillOwed(ctx context.Context) (refused int, err error) {
 		return 0, err
 	}
 	for _, short := range slices.Backward(admitted) {
-		if err = c.bring(ctx, short, nil, wire.FromInbox); err != nil && !errors.Is(err, errNoThread) {
+		if err = c.bring(ctx, short, nil, wire.FromInbox, time.Time{}); err != nil && !errors.Is(err, errNoThread) {
 			return 0, fmt.Errorf("bring thread %d: %w", short, err)
 		}
 	}
@@ -176,8 +177,8 @@ func (c *Client) waits(ctx context.Context, t *wire.Thread, known thread, was bo
 
 // bring brings the room of a thread up to date, one thread of the login at a time, so that nobody comes in between. t is the
 // thread as it was just fetched or listed; without one it is fetched, unless its room is up to date meanwhile. If the thread
-// is not there any more, nothing is owed, and the error is errNoThread.
-func (c *Client) bring(ctx context.Context, short wire.ShortID, t *wire.Thread, source wire.Source) error {
+// is not there any more, nothing is owed, and the error is errNoThread. heard is as in catchUp.
+func (c *Client) bring(ctx context.Context, short wire.ShortID, t *wire.Thread, source wire.Source, heard time.Time) error {
 	select {
 	case c.bringing <- struct{}{}:
 		defer func() { <-c.bringing }()
@@ -195,7 +196,7 @@ func (c *Client) bring(ctx context.Context, short wire.ShortID, t *wire.Thread, 
 		}
 	}
 	if err == nil {
-		if err = c.catchUp(ctx, t, source); err != nil {
+		if err = c.catchUp(ctx, t, source, heard); err != nil {
 			return err
 		}
 	}

@@ -80,7 +80,7 @@ func (r *receiver) HandleThreads(ctx context.Context, threads []wire.Thread, sou
 			return err
 		}
 		if !waits {
-			if err = c.bring(ctx, t.IDs.Short, t, source); err != nil {
+			if err = c.bring(ctx, t.IDs.Short, t, source, time.Time{}); err != nil {
 				return err
 			}
 		}
@@ -103,6 +103,10 @@ func (r *receiver) HandleEvent(ctx context.Context, event wire.Event) error {
 		c.log.Debug().Type("event_type", event).Msg("Ignored an event that is in no thread")
 		return nil
 	}
+	var heard time.Time
+	if message, ok := event.(wire.NewMessage); ok {
+		heard = message.Message.Time
+	}
 	t, ok := c.known.thread(short)
 	if !ok {
 		fetched, err := c.fetchThread(ctx, short)
@@ -113,12 +117,12 @@ func (r *receiver) HandleEvent(ctx context.Context, event wire.Event) error {
 			return err
 		}
 		// It brings the event along, if that is a message.
-		if err = c.bring(ctx, short, fetched, sourceEvent); err != nil {
+		if err = c.bring(ctx, short, fetched, sourceEvent, heard); err != nil {
 			return err
 		}
 		t, _ = c.known.thread(short)
 	} else if _, ok := event.(wire.NewMessage); ok && t.Owed {
-		if err := c.bring(ctx, short, nil, sourceEvent); err != nil && !errors.Is(err, errNoThread) {
+		if err := c.bring(ctx, short, nil, sourceEvent, heard); err != nil && !errors.Is(err, errNoThread) {
 			return err
 		}
 	}

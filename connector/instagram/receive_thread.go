@@ -3,6 +3,7 @@ package instagram
 import (
 	"context"
 	"errors"
+	"time"
 
 	"crosschat/connector/instagram/wire"
 )
@@ -93,7 +94,7 @@ func (c *Client) moved(ctx context.Context, short wire.ShortID, folder wire.Fold
 	} else if err != nil {
 		return err
 	}
-	return c.bring(ctx, short, fetched, sourceEvent)
+	return c.bring(ctx, short, fetched, sourceEvent, time.Time{})
 }
 
 // refetch asks for a thread when an event does not say enough.
