@@ -256,7 +256,7 @@ func (s *stage) leave() {
 	s.endLogins(ctx)
 }
 
-// gone has the ids of the users and logins whose scenarios are over.
+// gone has the ids of the users, logins and rooms whose scenarios are over.
 var gone sync.Map
 
 // endLogins logs the user's accounts out: each start of the bridge in a later scenario would take them up again. What the
@@ -267,6 +267,9 @@ func (s *stage) endLogins(ctx context.Context) {
 		return // checkLog has told
 	}
 	gone.Store(string(s.user.ID), true)
+	for _, room := range s.user.KnownRooms() {
+		gone.Store(string(room.ID), true)
+	}
 	var logins matrix.RespGetLogins
 	if err := s.stack.Bridge.Provision(ctx, s.user.ID, http.MethodGet, "/logins", nil, &logins); err != nil {
 		s.Error(err)
