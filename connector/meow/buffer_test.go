@@ -61,6 +61,7 @@ func TestTwoDeliveriesDecryptOnce(t *testing.T) {
 		results := make(chan result, 2)
 		for range 2 {
 			go func() {
+				//lint:ignore SA1019 the library calls this by itself only with a message of a real session
 				plain, _, err := client.DangerousInternals().BufferedDecrypt(t.Context(), []byte("sealed"), time.Now(), func(context.Context) ([]byte, error) {
 					if used {
 						return nil, signalerror.ErrOldCounter
