@@ -74,7 +74,8 @@ func statesOf(bridge *bridgev2.Bridge) []loginState {
 	var states []loginState
 	for _, login := range bridge.GetAllCachedUserLogins() {
 		network, _, _ := remoteid.Cut(login.ID)
-		states = append(states, loginState{network, login.BridgeState.GetPrevUnsent().StateEvent})
+		// GetPrevUnsent would panic for a login whose state of an earlier run was kept (SetPrev).
+		states = append(states, loginState{network, login.BridgeState.GetPrev().StateEvent})
 	}
 	return states
 }
