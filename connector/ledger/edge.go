@@ -46,7 +46,8 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	mx.Config.Matrix.MessageErrorNotices = mx.Config.Matrix.MessageErrorNotices && switchedOff()
 	l.matrix = side
 	bridge.Matrix = edge{mx, l}
-	mx.AS.HTTPClient.Transport = Transport(mx.AS.HTTPClient.Transport, Guards{Settle: l.settle, Learn: side.learn, Missed: l.missed})
+	connections := watchConnections(mx.AS.HTTPClient.Transport, l.connectionEnded)
+	mx.AS.HTTPClient.Transport = Transport(connections, Guards{Settle: l.settle, Learn: side.learn, Missed: l.missed})
 	if !switchedOff() {
 		side.takeTransactions()
 	}

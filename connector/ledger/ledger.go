@@ -82,6 +82,7 @@ type Ledger struct {
 	finished queue[int64]
 	counts   counters
 	settling settling
+	asking   atomic.Bool // whether the homeserver is there
 }
 
 const (
