@@ -79,10 +79,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request, ses *sessio
 		s.note(ses, fmt.Sprintf("socket %s that does not upgrade: %v", kind, err))
 		return
 	}
-	s.running.Add(1)
+	defer ws.CloseNow() //nolint:errcheck // nobody is left who could act on it
+	if !s.running.Begin() {
+		return
+	}
 	defer s.running.Done()
 	ws.SetReadLimit(maxBody)
-	defer ws.CloseNow() //nolint:errcheck // nobody is left who could act on it
 	if ses == nil {
 		ws.Close(closeUnauthorized, "unauthorized") //nolint:errcheck // as above
 		return

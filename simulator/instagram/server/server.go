@@ -9,7 +9,6 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -85,7 +84,7 @@ type Server struct {
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
-	running sync.WaitGroup // gateway connections
+	running host.Work // gateway connections
 
 	// What follows is behind Direct's lock.
 	sessions map[*world.Person][]*session
@@ -137,7 +136,7 @@ func greyPicture() ([]byte, error) {
 func (s *Server) Close() error {
 	s.cancel()
 	err := s.Host.Close()
-	s.running.Wait()
+	s.running.End()
 	return err
 }
 

@@ -51,7 +51,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	s.running.Add(1)
+	if !s.running.Begin() {
+		ws.CloseNow() //nolint:errcheck // the server is closing
+		return
+	}
 	defer s.running.Done()
 	ws.SetReadLimit(noise.MaxFrame + 100)
 	ctx, cancel := context.WithCancel(s.ctx)

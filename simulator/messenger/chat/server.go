@@ -14,6 +14,7 @@ import (
 
 	"crosschat/simulator/control"
 	"crosschat/simulator/faults"
+	"crosschat/simulator/host"
 	"crosschat/simulator/outbox"
 	"crosschat/simulator/whatsapp/media"
 	"crosschat/simulator/whatsapp/noise"
@@ -58,7 +59,7 @@ type Server struct {
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
-	running sync.WaitGroup
+	running host.Work
 
 	mu     sync.Mutex
 	users  map[int64]*user
@@ -141,7 +142,7 @@ func New(cfg Config) (*Server, error) {
 		users: map[int64]*user{}, auth: map[string]bool{},
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background()) // a server outlives whoever made it
-	s.running.Add(1)
+	s.running.Begin()
 	go s.post()
 	return s, nil
 }
@@ -161,7 +162,7 @@ func (s *Server) post() {
 // Close ends all connections and waits until nothing of the server runs any more, calls of Deliver included.
 func (s *Server) Close() {
 	s.cancel()
-	s.running.Wait()
+	s.running.End()
 }
 
 // RootKey is the public Noise root.

@@ -45,10 +45,13 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
+	if !s.running.Begin() {
+		ws.CloseNow() //nolint:errcheck // the server is closing
+		return
+	}
+	defer s.running.Done()
 	g := &gateway{server: s, session: ses, databases: map[int64]*syncStream{}, byStream: map[uint16]int64{}}
 	g.conn = dgw.NewConn(ws, s.cfg.Patience, g)
-	s.running.Add(1)
-	defer s.running.Done()
 	if !g.open(r) {
 		g.conn.Serve(s.ctx) //nolint:errcheck // it is closing, why does not matter
 		return

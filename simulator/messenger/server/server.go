@@ -94,7 +94,7 @@ type Server struct {
 
 	ctx     context.Context // ends at Close
 	cancel  context.CancelFunc
-	running sync.WaitGroup // gateway connections
+	running host.Work // gateway connections
 
 	mu       sync.Mutex
 	world    *world.World
@@ -137,7 +137,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Close() error {
 	s.cancel()
 	err := s.Host.Close()
-	s.running.Wait()
+	s.running.End()
 	return err
 }
 
