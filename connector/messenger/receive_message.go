@@ -100,10 +100,12 @@ func (c *Client) settle(ctx context.Context, portal *bridgev2.Portal, id network
 // setTime gives a message that Matrix sent the network's time, by which receipts name it.
 func (c *Client) setTime(ctx context.Context, m lightspeed.Message) error {
 	row, err := c.row(ctx, m.ID)
-	if err != nil || row == nil || m.Timestamp <= 0 || row.Timestamp.UnixMilli() == m.Timestamp {
+	at := time.UnixMilli(m.Timestamp)
+	// Also within a millisecond: the bridge's own time would be behind that of a receipt.
+	if err != nil || row == nil || m.Timestamp <= 0 || row.Timestamp.Equal(at) {
 		return err
 	}
-	row.Timestamp = time.UnixMilli(m.Timestamp)
+	row.Timestamp = at
 	if err = c.network.bridge.DB.Message.Update(ctx, row); err != nil {
 		return fmt.Errorf("set time of message %q: %w", row.ID, err)
 	}
