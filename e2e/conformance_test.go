@@ -215,7 +215,7 @@ func TestKeysBySync(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
 	if setting.Encryption == lab.EncryptionSync {
-		t.Skip("every scenario runs so in this setting")
+		t.Skip("every scenario runs so in this setting") // TestConformance shows these rows, too, then
 	}
 	setting.Encryption = lab.EncryptionSync
 	showSome(t, &lazyStack{t: t, setting: setting}, "login.relog", "text.in", "text.out", "text.self", "image.out", "send.offline")
@@ -235,7 +235,7 @@ func showScenario(t *testing.T, shared *lazyStack, side side, s scenario, out *r
 	if shared.setting.Homeserver == lab.Dendrite && s.pushed {
 		out.write(t, e2e.Result{Network: side.network(), Scenario: s.id, Outcome: e2e.Unshown})
 		lab.Notice("%s: Dendrite does not hand typing, receipts and redactions to the bridge", t.Name())
-		t.SkipNow()
+		t.SkipNow() // the result is noted as unshown, and the notice has said so loudly
 	}
 	t.Cleanup(func() {
 		outcome := e2e.Passed

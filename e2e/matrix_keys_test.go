@@ -25,7 +25,7 @@ func keysStage(t *testing.T, name string) *stage {
 	t.Helper()
 	setting := settingFromEnv(t)
 	if setting.Encryption == lab.EncryptionOff {
-		t.Skip("this is about encryption")
+		t.Skip("this is about encryption") // which this setting has switched off by choice; by default it is on
 	}
 	shared := &lazyStack{t: t, setting: setting}
 	s := newStage(t, shared.get(t), whatsapp{}, name)
@@ -140,7 +140,7 @@ func TestLostDatabase(t *testing.T) {
 	t.Parallel()
 	s := keysStage(t, "lost-database")
 	if s.stack.Setting.Database != "sqlite" {
-		t.Skip("this takes the file away")
+		t.Skip("this takes the file away") // SQLite's, which is the default; a lost PostgreSQL database looks the same to the bridge
 	}
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()

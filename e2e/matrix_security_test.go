@@ -100,7 +100,7 @@ func TestEncryptLater(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
 	if setting.Encryption == lab.EncryptionOff {
-		t.Skip("this is about encryption")
+		t.Skip("this is about encryption") // which this setting has switched off by choice; by default it is on
 	}
 	shared := &lazyStack{t: t, setting: setting, set: map[string]string{"encryption.default": "false"}}
 	s := newStage(t, shared.get(t), whatsapp{}, "encrypt")

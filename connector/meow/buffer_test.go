@@ -28,7 +28,7 @@ func (m *memoryBuffer) get(hash [32]byte) []byte {
 
 func (m *memoryBuffer) GetBufferedEvent(_ context.Context, hash [32]byte) (*store.BufferedEvent, error) {
 	plain := m.get(hash)
-	time.Sleep(time.Second) // of the bubble's time
+	time.Sleep(time.Second) // synctest: no real time passes; it lets the other delivery come in between
 	if plain == nil {
 		return nil, nil
 	}
