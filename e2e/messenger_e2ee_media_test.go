@@ -40,16 +40,7 @@ func encryptedVoiceOut(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	for _, sent := range []lab.File{
-		{Name: "voice.ogg", MIMEType: "audio/ogg", Data: s.made(".ogg", append(testSound, "-c:a", "libopus")...)},
-		{Name: "voice.m4a", MIMEType: "audio/mp4", Data: s.made(".m4a", testSound...)},
-	} {
-		sent.Type = event.MsgAudio
-		sent.Change = func(c *event.MessageEventContent) {
-			c.MSC3245Voice = &event.MSC3245Voice{}
-			c.MSC1767Audio = &event.MSC1767Audio{Duration: 2000, Waveform: wave(100, 1024)}
-			c.Info.Duration = 2000
-		}
+	for _, sent := range s.recordings() {
 		from := len(anna.timeline())
 		_, err := portal.SendFile(s.ctx, sent)
 		s.must(err)

@@ -54,20 +54,29 @@ func voiceIn(s *stage) {
 	})
 }
 
-func voiceOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	for _, sent := range []lab.File{
+// recordings are voice messages of two seconds as Matrix clients make them, growing louder.
+func (s *stage) recordings() []lab.File {
+	s.Helper()
+	files := []lab.File{
 		{Name: "voice.ogg", MIMEType: "audio/ogg", Data: s.made(".ogg", append(testSound, "-c:a", "libopus")...)},
 		{Name: "voice.m4a", MIMEType: "audio/mp4", Data: s.made(".m4a", testSound...)},
-	} {
-		sent.Type = event.MsgAudio
-		sent.Change = func(c *event.MessageEventContent) {
+	}
+	for i := range files {
+		files[i].Type = event.MsgAudio
+		files[i].Change = func(c *event.MessageEventContent) {
 			c.MSC3245Voice = &event.MSC3245Voice{}
 			c.MSC1767Audio = &event.MSC1767Audio{Duration: 2000, Waveform: wave(100, 1024)}
 			c.Info.Duration = 2000
 		}
+	}
+	return files
+}
+
+func voiceOut(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	for _, sent := range s.recordings() {
 		from := len(anna.timeline())
 		_, err := portal.SendFile(s.ctx, sent)
 		s.must(err)
