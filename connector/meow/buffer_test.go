@@ -2,11 +2,13 @@ package meow
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mattn/go-sqlite3"
 	"go.mau.fi/libsignal/signalerror"
 	"go.mau.fi/whatsmeow"
 	"go.mau.fi/whatsmeow/store"
@@ -76,6 +78,42 @@ func TestTwoDeliveriesDecryptOnce(t *testing.T) {
 			if got := <-results; got.err != nil || string(got.plain) != "plain" {
 				t.Errorf("decrypted %q (%v), want %q", got.plain, got.err, "plain")
 			}
+		}
+	})
+}
+
+// fullBuffer is one whose disk is full for one try.
+type fullBuffer struct {
+	*memoryBuffer
+	full bool
+}
+
+func (f *fullBuffer) DoDecryptionTxn(ctx context.Context, decrypt func(context.Context) error) error {
+	if f.full {
+		f.full = false
+		return sqlite3.Error{Code: sqlite3.ErrFull}
+	}
+	return f.memoryBuffer.DoDecryptionTxn(ctx, decrypt)
+}
+
+// TestTriesAgainKeepTheLock: a decryption that had to wait for the disk gives the sessions' lock back, once.
+func TestTriesAgainKeepTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		buffer := &fullBuffer{&memoryBuffer{known: make(map[[32]byte][]byte)}, true}
+		device := &store.Device{Sessions: &store.NoopStore{Error: errors.New("not asked")}, EventBuffer: buffer}
+		GuardSessions(device, func(context.Context) error { return nil })
+		client := whatsmeow.NewClient(device, nil)
+		client.EnableDecryptedEventBuffer = true
+		for _, sealed := range []string{"first", "second"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			//lint:ignore SA1019 see TestTwoDeliveriesDecryptOnce
+			plain, _, err := client.DangerousInternals().BufferedDecrypt(ctx, []byte(sealed), time.Now(), func(context.Context) ([]byte, error) {
+				return []byte("plain"), nil
+			})
+			if err != nil || string(plain) != "plain" {
+				t.Errorf("the %s message is decrypted to %q (%v), want %q", sealed, plain, err, "plain")
+			}
+			cancel()
 		}
 	})
 }

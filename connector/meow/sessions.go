@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"go.mau.fi/whatsmeow/store"
+
+	"crosschat/connector/waglobals"
 )
 
 // A Signal session changes with each message, in either direction. whatsmeow reads a session, encrypts or decrypts, and
@@ -15,11 +17,13 @@ type sessionLock struct {
 	held chan struct{} // holds one element while locked, so that waiting can end with a context
 }
 
-// GuardSessions puts the lock into a device's stores. Before anything leaves that was encrypted, settle is called, which
-// returns when all that was stored survives a power cut: a session that is an earlier one after it would use keys twice,
-// and recipients take what comes under a key that they have used for a message that they have. They drop it, and tell the
-// sender that it was delivered.
+// GuardSessions makes a device's stores patient (see waglobals.Patient), and puts the lock around that: what is tried again
+// while the database is away is one encryption or decryption, and keeps the lock. Before anything leaves that was encrypted,
+// settle is called, which returns when all that was stored survives a power cut: a session that is an earlier one after it
+// would use keys twice, and recipients take what comes under a key that they have used for a message that they have. They
+// drop it, and tell the sender that it was delivered. It is called once, before a client is made for the device.
 func GuardSessions(device *store.Device, settle func(context.Context) error) {
+	waglobals.Patient(device)
 	lock := sessionLock{held: make(chan struct{}, 1)}
 	device.Sessions = guardedSessions{device.Sessions, lock, settle}
 	device.EventBuffer = guardedBuffer{device.EventBuffer, lock}

@@ -196,7 +196,6 @@ func (e *encrypted) prepare(ctx context.Context) (*whatsmeow.Client, error) {
 		}
 	}
 	meow.GuardSessions(device, func(ctx context.Context) error { return ledger.Durable(ctx, e.c.network.bridge) })
-	waglobals.Patient(device)
 	waglobals.Mortal(device)
 	wa := e.c.wire.NewEncrypted(device, meow.NewLog(e.log))
 	// The connection is ours to keep: what becomes of it is the login's state.

@@ -17,7 +17,7 @@ import (
 // Patient makes encryption and decryption wait while the database is away or its disk is full. whatsmeow takes an error of
 // its store for a message that can't be decrypted: it acknowledges the message, and if the sender does not send it again, it
 // is lost. And a device for which an error keeps it from encrypting it leaves out: the message counts as sent, and does not
-// arrive. It is called before a client is made for a device; a second time does nothing.
+// arrive. It is called before anything else is put around a device's stores; a second time does nothing.
 func Patient(device *store.Device) {
 	if _, already := device.EventBuffer.(patientBuffer); already {
 		return

@@ -110,7 +110,6 @@ func newClient(n *Network, login *bridgev2.UserLogin, device *store.Device) (*Cl
 	}
 	c.device = device.GetJID()
 	meow.GuardSessions(device, func(ctx context.Context) error { return ledger.Durable(ctx, n.bridge) })
-	waglobals.Patient(device)
 	waglobals.Mortal(device)
 	c.wa = whatsmeow.NewClient(device, meow.NewLog(log))
 	n.equip(c.wa, &c.said)

@@ -64,7 +64,6 @@ type Options struct {
 // NewClient makes whatsmeow's client, which connects nothing yet. It acknowledges a message only after its event handlers
 // took it: add one with success status. Logging it out is refused in this mode; delete the device instead.
 func NewClient(o Options) *whatsmeow.Client {
-	waglobals.Patient(o.Device)
 	waglobals.Mortal(o.Device)
 	client := whatsmeow.NewClient(o.Device, o.Log)
 	client.MessengerConfig = &whatsmeow.MessengerConfig{
