@@ -208,6 +208,11 @@ func (l *Ledger) Tried(ctx context.Context, seq int64) error {
 	return l.update(ctx, "UPDATE crosschat_outgoing SET tries = tries + 1 WHERE seq = $1", seq)
 }
 
+// Suspect counts a try of all that waits, and came with a number up to last, of which none is counted: nobody knows.
+func (l *Ledger) Suspect(ctx context.Context, last int64) error {
+	return l.update(ctx, "UPDATE crosschat_outgoing SET tries = 1 WHERE failed_at = 0 AND tries = 0 AND seq <= $1", last)
+}
+
 // Fail keeps an event as failed. notice is what the user is to be told, empty if nothing; reason is for lists.
 func (l *Ledger) Fail(ctx context.Context, seq int64, reason, notice string) error {
 	return l.update(ctx, "UPDATE crosschat_outgoing SET failed_at = $2, reason = $3, notice = $4 WHERE seq = $1",
@@ -219,10 +224,10 @@ func (l *Ledger) Told(ctx context.Context, seq int64) error {
 	return l.update(ctx, "UPDATE crosschat_outgoing SET notice = '' WHERE seq = $1", seq)
 }
 
-// Revive lets a failed event wait again, as if it had just come.
+// Revive lets a failed event wait again, as if it had just come, but tried: it may have reached the network all the same.
 func (l *Ledger) Revive(ctx context.Context, seq int64) error {
 	return l.update(ctx, `
-		UPDATE crosschat_outgoing SET failed_at = 0, tries = 0, reason = '', notice = '', received_at = $2 WHERE seq = $1
+		UPDATE crosschat_outgoing SET failed_at = 0, tries = 1, reason = '', notice = '', received_at = $2 WHERE seq = $1
 	`, seq, time.Now().UnixMilli())
 }
 

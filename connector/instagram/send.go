@@ -132,7 +132,7 @@ func (c *Client) sendFile(ctx context.Context, at place, msg *bridgev2.MatrixMes
 	text, err := c.sendText(ctx, at, msg, &caption, captionOfTwo)
 	if err != nil {
 		msg.RemovePending(txn)
-		return nil, err
+		return nil, bridgev2.WrapErrorInStatus(err).WithIsCertain(false) // the file is there
 	}
 	content, err := json.Marshal(msg.Content)
 	if err != nil {

@@ -46,6 +46,7 @@ type outcome struct {
 	status  bridgev2.MessageStatus // why it failed or is tried again
 	shown   bool                   // the library has shown the status already
 	patient bool                   // the fault is our side's: such a try does not count
+	handled bool                   // the network was given it
 }
 
 // final is an outcome that may not be tried again.
@@ -150,6 +151,7 @@ func (l *Ledger) fly(it *item) outcome {
 		}
 	}
 	out := l.judge(evt, f, l.awaitHandling(portal, login, f))
+	out.handled = true
 	Passing("room.handled")
 	return out
 }

@@ -33,6 +33,11 @@ type item struct {
 	evt *event.Event
 
 	shown bool // as pending
+	first bool // no try was counted in the database when it came
+
+	// perhapsSent says that the network may have it: a try has no outcome that rules it out, or an earlier run may have tried.
+	// Guarded by ledger.lock.
+	perhapsSent bool
 }
 
 // laneKey is a room, twice: what is not stored does not wait behind what is.
@@ -58,7 +63,8 @@ type lane struct {
 	noticed     bool
 }
 
-// enqueue puts an event into its room's lane. A redaction of one that still waits cancels both.
+// enqueue puts an event into its room's lane. A redaction of one that still waits cancels both, unless the network may have
+// that one already: then it is sent once more, to know what is to be deleted.
 func (l *Ledger) enqueue(it *item) {
 	key := laneKey{it.evt.RoomID, it.row.Seq == 0}
 	l.lock.Lock()
@@ -68,7 +74,7 @@ func (l *Ledger) enqueue(it *item) {
 		l.lanes[key] = ln
 		l.goDo(ln.run)
 	}
-	if target := redactionTarget(it.evt); target != "" && ln.cancel(target) {
+	if target := redactionTarget(it.evt); target != "" && !ln.perhapsSent(target) && ln.cancel(target) {
 		l.lock.Unlock()
 		l.finish(it.row.Seq)
 		return
@@ -123,7 +129,12 @@ func redactionTarget(evt *event.Event) id.EventID {
 	return evt.Redacts
 }
 
-// cancel takes an event out that bridgev2 does not have yet. The ledger's lock is held.
+// perhapsSent is whether the network may have an event. The ledger's lock is held.
+func (ln *lane) perhapsSent(target id.EventID) bool {
+	return slices.ContainsFunc(ln.items, func(it *item) bool { return it.evt.ID == target && it.perhapsSent })
+}
+
+// cancel takes an event out that bridgev2 does not have at the moment. The ledger's lock is held.
 func (ln *lane) cancel(target id.EventID) bool {
 	i := slices.IndexFunc(ln.items, func(it *item) bool { return it.evt.ID == target })
 	if i < 0 || i == 0 && ln.flying {
@@ -187,16 +198,18 @@ func (ln *lane) takeOff(it *item) bool {
 	return ln.flying
 }
 
-func (ln *lane) landed() {
+// landed ends a try. One that certainly came to nothing leaves it as it was whether the network may have the event.
+func (ln *lane) landed(it *item, out outcome) {
 	ln.ledger.lock.Lock()
 	defer ln.ledger.lock.Unlock()
 	ln.flying = false
+	it.perhapsSent = it.perhapsSent || out.handled && !(out.verdict == again && out.status.IsCertain)
 }
 
 // handle brings an event to its outcome; it is false if the ledger stops before.
 func (ln *lane) handle(it *item) bool {
 	l := ln.ledger
-	if it.row.Tries > maxCrashes {
+	if it.row.Tries >= maxCrashes {
 		l.meter(it, meter.Failed)
 		return l.fail(it, bridgev2.WrapErrorInStatus(errors.New("the bridge ended each time it handled this event")).
 			WithErrorAsMessage().WithStatus(event.MessageStatusFail).WithSendNotice(true))
@@ -219,7 +232,7 @@ func (ln *lane) handle(it *item) bool {
 			return true // cancelled at the last moment
 		}
 		out := l.fly(it)
-		ln.landed()
+		ln.landed(it, out)
 		if out.patient {
 			tries--
 		}

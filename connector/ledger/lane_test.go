@@ -66,9 +66,15 @@ func (*wire) GetCapabilities() *bridgev2.NetworkGeneralCapabilities {
 func (w *wire) setOnline(online bool) {
 	w.lock.Lock()
 	defer w.lock.Unlock()
-	w.online = make(chan struct{})
-	if online {
-		close(w.online)
+	select {
+	case <-w.online:
+		if !online {
+			w.online = make(chan struct{})
+		}
+	default:
+		if online {
+			close(w.online)
+		}
 	}
 }
 
@@ -394,6 +400,7 @@ func TestWhatWasSentBeforeACrashIsNotSentAgain(t *testing.T) {
 	s.must(s.ledger.bridge.DB.Message.Insert(t.Context(), &bridgedb.Message{
 		ID: "1", MXID: "$1", Room: networkid.PortalKey{ID: "anna", Receiver: "login"}, SenderID: "me", Timestamp: time.Now(),
 	}))
+	s.must(s.ledger.store.Tried(t.Context(), 1))
 	s.start()
 	s.empty()
 	if got := s.wire.texts(); len(got) != 0 {

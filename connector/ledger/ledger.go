@@ -69,6 +69,7 @@ type Ledger struct {
 
 	accepting sync.Mutex // held while a transaction is stored; guards the two flags
 	open      bool       // transactions can be stored
+	inherited int64      // the last number of earlier runs, once transactions can be stored
 	started   bool       // what is stored is handed on
 	arrivals  queue[database.Outgoing]
 
@@ -103,14 +104,14 @@ func (l *Ledger) Start(ctx context.Context) error {
 	if err := l.opened(ctx); err != nil {
 		return err
 	}
+	if err := l.rise(ctx); err != nil {
+		return err
+	}
 	waiting, err := l.store.Waiting(ctx)
 	if err != nil {
 		return err
 	}
 	if err = l.loadBegun(ctx); err != nil {
-		return err
-	}
-	if err = l.rise(ctx); err != nil {
 		return err
 	}
 	l.matrix.adoptRooms(ctx, l)
@@ -119,7 +120,6 @@ func (l *Ledger) Start(ctx context.Context) error {
 	}
 	l.counts.resumed.Add(int64(len(waiting)))
 	for _, row := range waiting {
-		row.Tries++ // see fly
 		l.arrivals.push(row)
 	}
 	l.started = true
@@ -148,7 +148,7 @@ func (l *Ledger) opened(ctx context.Context) error {
 	}
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.seq, l.open = last, true
+	l.seq, l.inherited, l.open = last, last, true
 	return nil
 }
 
@@ -158,13 +158,29 @@ func (l *Ledger) Stop() {
 	l.cancel()
 	l.running.Wait()
 	ctx := context.WithoutCancel(l.ctx)
-	if err := l.flush(ctx); err != nil {
+	if err := errors.Join(l.flush(ctx), l.noteTries(ctx)); err != nil {
 		l.log.Warn().Err(err).Msg("Outcomes could not be stored; what they are of is looked at again at the next start")
 		return
 	}
 	if err := l.store.Rest(ctx); err != nil {
 		l.log.Warn().Err(err).Msg("The orderly end could not be noted")
 	}
+}
+
+// noteTries notes which of the events without an outcome the network may have, as far as the database does not know: a first
+// try is counted only when there has to be a second one.
+func (l *Ledger) noteTries(ctx context.Context) error {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	var errs []error
+	for _, ln := range l.lanes {
+		for _, it := range ln.items {
+			if it.perhapsSent && it.first {
+				errs = append(errs, l.store.Tried(ctx, it.row.Seq))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (l *Ledger) goDo(f func()) {

@@ -60,7 +60,8 @@ func (l *Ledger) ready(ctx context.Context) error {
 	return l.opened(ctx)
 }
 
-// rise notes that the program runs. If the note of an earlier run is still there, that run did not end in order.
+// rise notes that the program runs. If the note of an earlier run is still there, that run did not end in order, and may have
+// tried whatever it left.
 func (l *Ledger) rise(ctx context.Context) error {
 	fell, err := l.store.Rise(ctx)
 	if err != nil || !fell {
@@ -68,7 +69,7 @@ func (l *Ledger) rise(ctx context.Context) error {
 	}
 	l.log.Info().Msg("The bridge did not end in order the last time")
 	l.matrix.discardKeys(ctx)
-	return nil
+	return l.store.Suspect(ctx, l.inherited)
 }
 
 // discardKeys drops the outgoing Megolm sessions: after a power cut their place may be an earlier one than that of the

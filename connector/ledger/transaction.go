@@ -249,7 +249,7 @@ func (l *Ledger) arrived(row database.Outgoing) {
 		return
 	}
 	l.complete(evt)
-	l.enqueue(&item{row: row, evt: evt})
+	l.enqueue(&item{row: row, evt: evt, first: row.Tries == 0, perhapsSent: row.Tries > 0})
 }
 
 // arrivedPassing takes an ephemeral event, or state that the bridge has set itself.

@@ -79,6 +79,9 @@ func (e *encrypted) handleMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 		at, err := e.send(ctx, wa, chat, out, head, name)
 		if err != nil {
 			msg.RemovePending(txn)
+			if i > 0 { // and so much is there
+				err = bridgev2.WrapErrorInStatus(err).WithIsCertain(false)
+			}
 			return nil, err
 		}
 		if i == 0 {
@@ -112,10 +115,11 @@ func (e *encrypted) connected() (*whatsmeow.Client, error) {
 	return nil, sendError(wire.ErrNotConnected)
 }
 
-// pendingIfLost makes an error that only comes from a lost connection one after which the ledger tries again.
+// pendingIfLost makes an error of before the sending that only comes from a lost connection one after which the ledger tries
+// again.
 func (e *encrypted) pendingIfLost(err error) error {
 	if meow.ConnectionLost(err) || !e.online.Open() {
-		return ledger.Pending(err)
+		return ledger.Pending(bridgev2.WrapErrorInStatus(err).WithIsCertain(true))
 	}
 	return err
 }

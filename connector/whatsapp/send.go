@@ -41,7 +41,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	waMsg, err := c.fromMatrix(ctx, msg)
 	if err != nil {
 		if meow.BrokenOff(ctx, err) || !c.online.Open() {
-			err = ledger.Pending(err)
+			err = ledger.Pending(bridgev2.WrapErrorInStatus(err).WithIsCertain(true))
 		}
 		return nil, err
 	}
