@@ -20,13 +20,19 @@ import (
 // longestEmoji is more bytes than any emoji has; the longest are families and flags of regions.
 const longestEmoji = 64
 
+// noteReaction notes the line that the log of reactions has of one.
+func (c *Client) noteReaction(ctx context.Context, mid wire.MessageID, r wire.Reaction) error {
+	if r.LogID == "" {
+		return nil
+	}
+	about := crosschatdb.ReactionLog{Message: string(mid), Sender: int64(r.Sender)}
+	return c.network.db.Instagram().SetReactionLog(ctx, string(c.login.ID), string(r.LogID), about)
+}
+
 // reacted brings a reaction, in the place of the sender's earlier one.
 func (c *Client) reacted(ctx context.Context, t thread, mid wire.MessageID, r wire.Reaction) error {
-	if r.LogID != "" {
-		about := crosschatdb.ReactionLog{Message: string(mid), Sender: int64(r.Sender)}
-		if err := c.network.db.Instagram().SetReactionLog(ctx, string(c.login.ID), string(r.LogID), about); err != nil {
-			return err
-		}
+	if err := c.noteReaction(ctx, mid, r); err != nil {
+		return err
 	}
 	row, _, err := c.row(ctx, mid)
 	if err != nil || row == nil {
@@ -54,15 +60,22 @@ func reactionEmoji(emoji string) (string, bool) {
 	return emoji, emoji != "" && len(emoji) <= longestEmoji
 }
 
-// unreacted takes a reaction away. Some removals name only the line that the log of reactions has of it.
-func (c *Client) unreacted(ctx context.Context, t thread, mid wire.MessageID, r wire.Reaction) error {
-	if r.Sender == 0 {
-		about, ok, err := c.network.db.Instagram().ReactionLog(ctx, string(c.login.ID), string(r.LogID))
-		if err != nil || !ok {
-			return err
-		}
-		mid, r.Sender = wire.MessageID(about.Message), wire.FBID(about.Sender)
+// removedReaction is the message and the sender of a reaction that was removed. Some removals name only the line that the log
+// of reactions has of it; of one that is not known the message is empty.
+func (c *Client) removedReaction(ctx context.Context, mid wire.MessageID, r wire.Reaction) (wire.MessageID, wire.Reaction, error) {
+	if r.Sender != 0 {
+		return mid, r, nil
 	}
+	about, ok, err := c.network.db.Instagram().ReactionLog(ctx, string(c.login.ID), string(r.LogID))
+	if err != nil || !ok {
+		return "", r, err
+	}
+	r.Sender = wire.FBID(about.Sender)
+	return wire.MessageID(about.Message), r, nil
+}
+
+// unreacted takes a reaction away.
+func (c *Client) unreacted(ctx context.Context, t thread, mid wire.MessageID, r wire.Reaction) error {
 	row, _, err := c.row(ctx, mid)
 	if err != nil || row == nil {
 		return err

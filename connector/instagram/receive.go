@@ -143,13 +143,20 @@ func (c *Client) handle(ctx context.Context, short wire.ShortID, t thread, event
 	case wire.NewMessage:
 		return c.message(ctx, key, t, e.Message)
 	case wire.MessageEdited:
-		return c.edited(ctx, e.Message, e.Text, e.Time)
+		return c.whenThere(ctx, e.Message, func(ctx context.Context) error { return c.edited(ctx, e.Message, e.Text, e.Time) })
 	case wire.MessageUnsent:
-		return c.unsent(ctx, e.Message)
+		return c.whenThere(ctx, e.Message, func(ctx context.Context) error { return c.unsent(ctx, e.Message) })
 	case wire.ReactionAdded:
-		return c.reacted(ctx, t, e.Message, e.Reaction)
+		if err := c.noteReaction(ctx, e.Message, e.Reaction); err != nil {
+			return err
+		}
+		return c.whenThere(ctx, e.Message, func(ctx context.Context) error { return c.reacted(ctx, t, e.Message, e.Reaction) })
 	case wire.ReactionRemoved:
-		return c.unreacted(ctx, t, e.Message, e.Reaction)
+		mid, r, err := c.removedReaction(ctx, e.Message, e.Reaction)
+		if err != nil || mid == "" {
+			return err
+		}
+		return c.whenThere(ctx, mid, func(ctx context.Context) error { return c.unreacted(ctx, t, mid, r) })
 	case wire.PeerRead:
 		return c.read(ctx, key, t, e.Receipt)
 	case wire.SelfRead:

@@ -124,6 +124,15 @@ func (c *Client) captioned(ctx context.Context, key networkid.PortalKey, m wire.
 	return nil, nil
 }
 
+// whenThere does something that is about a message, perhaps later: what is delivered out of order may overtake it.
+func (c *Client) whenThere(ctx context.Context, mid wire.MessageID, do func(context.Context) error) error {
+	id, err := makeMessageID(mid)
+	if err != nil {
+		return nil // such a message is never here
+	}
+	return ledger.WhenThere(ctx, c.login, id, do)
+}
+
 // edited changes a text. An edit of the user's own that Matrix made comes back, too.
 func (c *Client) edited(ctx context.Context, mid wire.MessageID, text string, at time.Time) error {
 	row, caption, err := c.row(ctx, mid)

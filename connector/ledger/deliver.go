@@ -46,7 +46,8 @@ type Message struct {
 // and the network may be told so. While the homeserver or the database is away it tries again, with growing pauses,
 // until ctx ends; the error then means that the network must deliver the message again, which is harmless: a message
 // whose row is stored is not sent again, nor is one of which the homeserver knows the transaction id. A message that
-// fails five times although both answer is noted as undelivered, the user is told, and nil returned.
+// fails five times although both answer is noted as undelivered, the user is told, and nil returned. What was to be done
+// WhenThere is done then.
 func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, msg Message) error {
 	meta.Type = bridgev2.RemoteEventMessage
 	l := of(login.Bridge)
@@ -97,10 +98,14 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 		return l.giveUp(ctx, login, meta, msg.ID, cause)
 	})
 	Passing("message.stored")
-	if err == nil {
-		meter.Outcome(login.ID, meter.In, meter.Message, result, time.Since(begun))
+	if err != nil {
+		return err
 	}
-	return err
+	meter.Outcome(login.ID, meter.In, meter.Message, result, time.Since(begun))
+	if l == nil {
+		return nil
+	}
+	return l.overtaken.do(ctx, login.ID, msg.ID)
 }
 
 // forgetParts deletes the rows of a message of which an earlier run may have stored only some: bridgev2 takes one row for

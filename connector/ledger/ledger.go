@@ -80,10 +80,11 @@ type Ledger struct {
 	begun   map[begunStep]bool // true if it was begun by an earlier run
 	outage  bool               // the homeserver was away and has not been looked at since
 
-	finished queue[int64]
-	counts   counters
-	settling settling
-	asking   atomic.Bool // whether the homeserver is there
+	finished  queue[int64]
+	overtaken overtakenList
+	counts    counters
+	settling  settling
+	asking    atomic.Bool // whether the homeserver is there
 }
 
 const (

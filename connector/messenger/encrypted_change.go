@@ -46,7 +46,7 @@ func (e *encrypted) onReaction(evt *events.FBMessage, p placed, msg *waConsumerA
 	if at := msg.GetSenderTimestampMS(); at > 0 {
 		p.meta.Timestamp = time.UnixMilli(at)
 	}
-	return e.deliverChange(p, kind, key, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return e.deliverAbout(p, id, kind, key, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.Reaction{EventMeta: meta, TargetMessage: id, Emoji: emoji}
 	})
 }
@@ -65,7 +65,7 @@ func (e *encrypted) onRevoke(evt *events.FBMessage, p placed, key *waCommon.Mess
 	if err != nil {
 		return e.ignored(p, err, "Ignored a deletion")
 	}
-	return e.deliverChange(p, bridgev2.RemoteEventMessageRemove, "remove "+string(id), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return e.deliverAbout(p, id, bridgev2.RemoteEventMessageRemove, "remove "+string(id), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.MessageRemove{EventMeta: meta, TargetMessage: id}
 	})
 }
@@ -84,7 +84,7 @@ func (e *encrypted) onEdit(evt *events.FBMessage, p placed, msg *waConsumerAppli
 		return e.ignored(p, err, "Ignored an edit")
 	}
 	at := msg.GetTimestampMS()
-	return e.deliverChange(p, bridgev2.RemoteEventEdit, fmt.Sprintf("edit %s %d", id, at), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return e.deliverAbout(p, id, bridgev2.RemoteEventEdit, fmt.Sprintf("edit %s %d", id, at), func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.Message[*events.FBMessage]{
 			EventMeta: meta, Data: evt, TargetMessage: id,
 			ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, evt *events.FBMessage) (*bridgev2.ConvertedEdit, error) {

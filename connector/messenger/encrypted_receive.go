@@ -150,12 +150,22 @@ func (e *encrypted) deliverMessage(p placed, convert func(context.Context, *brid
 	}))
 }
 
-// deliverChange hands on what changes a message or a chat. key is that of ledger.DeliverOnce.
+// deliverChange hands on what changes a chat, or is about messages that need not be here. key is that of ledger.DeliverOnce.
 func (e *encrypted) deliverChange(p placed, kind bridgev2.RemoteEventType, key string, build func(simplevent.EventMeta) bridgev2.RemoteEvent) bool {
 	p.meta.Type = kind
 	e.order.Lock()
 	defer e.order.Unlock()
 	return e.delivered(p, e.c.deliver(e.c.ctx, key, p.meta, build))
+}
+
+// deliverAbout hands on what changes a message, when that is here: it may be overtaken.
+func (e *encrypted) deliverAbout(p placed, target networkid.MessageID, kind bridgev2.RemoteEventType, key string, build func(simplevent.EventMeta) bridgev2.RemoteEvent) bool {
+	p.meta.Type = kind
+	e.order.Lock()
+	defer e.order.Unlock()
+	return e.delivered(p, ledger.WhenThere(e.c.ctx, e.c.login, target, func(ctx context.Context) error {
+		return e.c.deliver(ctx, key, p.meta, build)
+	}))
 }
 
 // delivered turns the ledger's answer into ours to the library.

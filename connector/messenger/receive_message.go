@@ -112,36 +112,45 @@ func (c *Client) setTime(ctx context.Context, m lightspeed.Message) error {
 	return nil
 }
 
+// whenThere does something that is about a message, perhaps later: what is delivered out of order may overtake it.
+func (c *Client) whenThere(ctx context.Context, mid string, do func(context.Context) error) error {
+	id, err := makeMessageID(mid)
+	if err != nil {
+		return nil // such a message is never here
+	}
+	return ledger.WhenThere(ctx, c.login, id, do)
+}
+
 // edits changes texts.
 func (t *table) edits(ctx context.Context) error {
 	for _, e := range t.Edits {
-		row, err := t.c.row(ctx, e.MessageID)
-		if err != nil {
-			return err
-		}
-		if row == nil || int64(row.EditCount) >= e.Count {
-			continue
-		}
-		author, err := parseID(row.SenderID)
-		if err != nil {
-			continue
-		}
-		meta := t.c.meta(bridgev2.RemoteEventEdit, 0, author, 0)
-		meta.PortalKey = row.Room
-		err = t.c.deliver(ctx, fmt.Sprintf("edit %s %d", e.MessageID, e.Count), meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-			return &simplevent.Message[lightspeed.Edit]{
-				EventMeta: meta, Data: e, TargetMessage: row.ID,
-				ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
-					edit, err := t.c.convertEdit(ctx, portal, intent, existing, e)
-					return edit, ledger.Unconverted(ctx, err)
-				},
-			}
-		})
-		if err != nil {
+		if err := t.c.whenThere(ctx, e.MessageID, func(ctx context.Context) error { return t.c.edited(ctx, e) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *Client) edited(ctx context.Context, e lightspeed.Edit) error {
+	row, err := c.row(ctx, e.MessageID)
+	if err != nil || row == nil || int64(row.EditCount) >= e.Count {
+		return err
+	}
+	author, err := parseID(row.SenderID)
+	if err != nil {
+		return nil
+	}
+	meta := c.meta(bridgev2.RemoteEventEdit, 0, author, 0)
+	meta.PortalKey = row.Room
+	return c.deliver(ctx, fmt.Sprintf("edit %s %d", e.MessageID, e.Count), meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+		return &simplevent.Message[lightspeed.Edit]{
+			EventMeta: meta, Data: e, TargetMessage: row.ID,
+			ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
+				edit, err := c.convertEdit(ctx, portal, intent, existing, e)
+				return edit, ledger.Unconverted(ctx, err)
+			},
+		}
+	})
 }
 
 // convertEdit puts a new text into the place of the old one.
@@ -191,12 +200,16 @@ func (t *table) removals(ctx context.Context) error {
 		if !m.Unsent {
 			continue
 		}
-		if err := t.c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false); err != nil {
+		err := t.c.whenThere(ctx, m.ID, func(ctx context.Context) error { return t.c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false) })
+		if err != nil {
 			return err
 		}
 	}
 	for _, d := range t.MessageDeletes {
-		if err := t.c.unsent(ctx, d.ThreadKey, d.MessageID, t.c.self, true); err != nil {
+		err := t.c.whenThere(ctx, d.MessageID, func(ctx context.Context) error {
+			return t.c.unsent(ctx, d.ThreadKey, d.MessageID, t.c.self, true)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -221,7 +234,7 @@ func (t *table) reactions(ctx context.Context) error {
 		if slices.ContainsFunc(t.History, func(m lightspeed.Message) bool { return m.ID == r.MessageID }) {
 			continue
 		}
-		if err := t.c.reaction(ctx, r); err != nil {
+		if err := t.c.whenThere(ctx, r.MessageID, func(ctx context.Context) error { return t.c.reaction(ctx, r) }); err != nil {
 			return err
 		}
 	}

@@ -85,16 +85,19 @@ func (c *Client) ignored(evt *events.Message, err error, what string) bool {
 	return true
 }
 
-// deliverChange hands a change to Matrix and says whether it may be acknowledged.
-func (c *Client) deliverChange(evt *events.Message, kind bridgev2.RemoteEventType, chat, author types.JID, build func(simplevent.EventMeta) bridgev2.RemoteEvent) bool {
+// deliverChange hands a change of a message to Matrix and says whether it may be acknowledged. A change that has overtaken its
+// message is kept until that comes.
+func (c *Client) deliverChange(evt *events.Message, kind bridgev2.RemoteEventType, chat, author types.JID, target networkid.MessageID, build func(simplevent.EventMeta) bridgev2.RemoteEvent) bool {
 	c.order.Lock()
 	defer c.order.Unlock()
-	err := ledger.DeliverOnce(c.ctx, c.login, author.String()+" "+evt.Info.ID, simplevent.EventMeta{
-		Type:      kind,
-		PortalKey: c.portalKey(chat),
-		Sender:    c.as(author),
-		Timestamp: evt.Info.Timestamp,
-	}, build)
+	err := ledger.WhenThere(c.ctx, c.login, target, func(ctx context.Context) error {
+		return ledger.DeliverOnce(ctx, c.login, author.String()+" "+evt.Info.ID, simplevent.EventMeta{
+			Type:      kind,
+			PortalKey: c.portalKey(chat),
+			Sender:    c.as(author),
+			Timestamp: evt.Info.Timestamp,
+		}, build)
+	})
 	return c.delivered(c.log, err)
 }
 
@@ -116,7 +119,7 @@ func (c *Client) onEdit(evt *events.Message, chat, author types.JID, protocol *w
 
 // deliverEdit shows evt in the place of target. accept may refuse it, by what is stored of the target.
 func (c *Client) deliverEdit(evt *events.Message, chat, author types.JID, target networkid.MessageID, accept func([]*database.Message) bool) bool {
-	return c.deliverChange(evt, bridgev2.RemoteEventEdit, chat, author, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return c.deliverChange(evt, bridgev2.RemoteEventEdit, chat, author, target, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.Message[*events.Message]{
 			EventMeta: meta, Data: evt, TargetMessage: target,
 			ConvertEditFunc: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, evt *events.Message) (*bridgev2.ConvertedEdit, error) {
@@ -192,7 +195,7 @@ func (c *Client) onRevoke(evt *events.Message, chat, author types.JID, key *waCo
 	if err != nil {
 		return c.ignored(evt, err, "Ignored a deletion")
 	}
-	return c.deliverChange(evt, bridgev2.RemoteEventMessageRemove, chat, author, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return c.deliverChange(evt, bridgev2.RemoteEventMessageRemove, chat, author, target, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.MessageRemove{EventMeta: meta, TargetMessage: target}
 	})
 }

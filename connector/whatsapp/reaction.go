@@ -35,7 +35,7 @@ func (c *Client) onReaction(evt *events.Message, chat, author types.JID, reactio
 	if emoji == "" {
 		kind = bridgev2.RemoteEventReactionRemove
 	}
-	return c.deliverChange(evt, kind, chat, author, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+	return c.deliverChange(evt, kind, chat, author, target, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
 		return &simplevent.Reaction{EventMeta: meta, TargetMessage: target, Emoji: emoji}
 	})
 }

@@ -69,6 +69,9 @@ type said struct {
 	cut bool
 }
 
+// String is for the list of what went wrong: by the id one finds it in logs and databases.
+func (s *said) String() string { return fmt.Sprintf("%s (%s)", s.text, cmp.Or(s.id, "not answered")) }
+
 // asked is something that the bridge may have to say that it could not do.
 type asked struct {
 	*said

@@ -75,14 +75,14 @@ func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before 
 		switch {
 		case seen[s] != nil:
 			v.doubled++
-			v.example("doubled", found.text)
+			v.example("doubled", s.String())
 			continue
 		case i < last && v.asked && s.deleted:
 		case i < last && before(all[last], s):
 			v.swapped++
 		case i < last:
 			v.order++
-			v.example("out of order", found.text+", after "+all[last].text)
+			v.example("out of order", s.String()+", after "+all[last].String())
 		default:
 			last = i
 		}
@@ -100,7 +100,7 @@ func (v *tally) compare(all []*said, list []*shown, told map[*said]bool, before 
 			v.forgotten++
 		default:
 			v.lost++
-			v.example("lost", s.text)
+			v.example("lost", s.String())
 		}
 	}
 	return seen
@@ -111,7 +111,7 @@ func (v *tally) compareChanges(ctx context.Context, seen map[*said]*shown, told 
 	for s, found := range seen {
 		if s.file != nil && (found.same == nil || deep && !found.gone && !found.same(ctx, s.file)) {
 			v.wrong++
-			v.example("wrong file", s.text)
+			v.example("wrong file", s.String())
 		}
 		if s.unsure || told[s] {
 			continue
@@ -125,10 +125,10 @@ func (v *tally) compareChanges(ctx context.Context, seen map[*said]*shown, told 
 			case is:
 			case s.cut:
 				v.cut++
-				v.example("not "+what+", perhaps because of the power cut", s.text)
+				v.example("not "+what+", perhaps because of the power cut", s.String())
 			default:
 				v.ineffective++
-				v.example("not "+what, s.text)
+				v.example("not "+what, s.String())
 			}
 		}
 		check(s.deleted, found.gone, "deleted")
@@ -136,7 +136,7 @@ func (v *tally) compareChanges(ctx context.Context, seen map[*said]*shown, told 
 		check(s.reaction != "" && !s.deleted, len(found.reactions) == 1 && sameEmoji(found.reactions[0], s.reaction), "reacted to")
 		if !s.deleted && found.gone {
 			v.wrong++
-			v.example("deleted though nobody wanted it", s.text)
+			v.example("deleted though nobody wanted it", s.String())
 		}
 	}
 }
