@@ -131,6 +131,38 @@ func (t *torture) killDuring(ctx context.Context, a *account, d deed) error {
 	return t.settled(ctx)
 }
 
+// overtake has a contact delete what they have just written, and change another message, while the network holds the messages
+// back, so that what is about them comes first.
+func (t *torture) overtake(ctx context.Context, a *account) error {
+	random := rand.New(rand.NewPCG(t.opts.seed, uint64(t.killed)))
+	c := a.writable()[0]
+	c.did(func() { c.late = true })
+	defer c.did(func() { c.late = false })
+	for _, changes := range [][]act{{remove}, {edit, react}} {
+		fault := a.network.late
+		fault.Person, fault.Times = a.me.ID, 1
+		if _, err := t.stack.Simulator.AddFault(ctx, a.name, fault); err != nil {
+			return err
+		}
+		if err := c.hears(ctx, c.newText("in")); err != nil {
+			return err
+		}
+		for _, what := range changes {
+			if err := c.contactChanges(ctx, what, c.lastHeard(), random); err != nil {
+				return err
+			}
+		}
+	}
+	return t.settled(ctx)
+}
+
+// lastHeard is the last message that the contact has sent.
+func (c *chat) lastHeard() *said {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.in[len(c.in)-1]
+}
+
 // startToEndAt restarts the bridge as one that ends itself when it passes a step for the n-th time. That may be before it
 // is ready, which is no error.
 func (t *torture) startToEndAt(ctx context.Context, step string, nth int) error {

@@ -88,6 +88,11 @@ func (c *chat) contactActs(ctx context.Context, what act, random *rand.Rand) err
 	if s == nil {
 		return c.hears(ctx, c.newText("in"))
 	}
+	return c.contactChanges(ctx, what, s, random)
+}
+
+// contactChanges has the contact do something to a message of theirs.
+func (c *chat) contactChanges(ctx context.Context, what act, s *said, random *rand.Rand) error {
 	aim, sim := control.Target{Chat: c.me.ID, ID: s.id}, c.stack.Simulator
 	var err error
 	switch what {
