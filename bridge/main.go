@@ -36,6 +36,7 @@ func main() {
 		networks.Guard(bridge.Matrix)
 		return metrics.Serve(networks.Monitoring(), handler, *bridge.Log)
 	}
+	program.Reticent = func() { networks.Ledger().Listen() }
 
 	command, args := setup.SplitCommand(os.Args[1:])
 	switch command {

@@ -122,6 +122,15 @@ func acceptedBefore(ctx context.Context, tx *sql.Tx, row Outgoing) (bool, error)
 	return count == 0, nil
 }
 
+// Accepted is whether an event is among those that were handed over of late.
+func (l *Ledger) Accepted(ctx context.Context, eventID string) (known bool, err error) {
+	err = l.db.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM crosschat_transaction WHERE fingerprint = $1)", eventID).Scan(&known)
+	if err != nil {
+		return false, fmt.Errorf("look for event %q: %w", eventID, err)
+	}
+	return known, nil
+}
+
 // LastSeq is the highest number in use.
 func (l *Ledger) LastSeq(ctx context.Context) (int64, error) {
 	var last int64

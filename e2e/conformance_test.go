@@ -14,8 +14,6 @@ type scenario struct {
 	id       string
 	networks []string // those that it is built for
 	show     func(*stage)
-	// pushed says that the homeserver must hand typing, receipts or redactions of the user to the bridge. Dendrite doesn't.
-	pushed bool
 }
 
 // builtScenarios is the one list of scenarios, however long: split, it would have to be searched. What the list of promises
@@ -59,11 +57,11 @@ func builtScenarios() []scenario {
 		{id: "reply.in", networks: all, show: replyIn},
 		{id: "reply.out", networks: all, show: replyOut},
 		{id: "react.in", networks: all, show: reactIn},
-		{id: "react.out", networks: all, show: reactOut, pushed: true},
+		{id: "react.out", networks: all, show: reactOut},
 		{id: "edit.in", networks: all, show: editIn},
 		{id: "edit.out", networks: all, show: editOut},
 		{id: "delete.in", networks: whatsapp, show: deleteIn},
-		{id: "delete.out", networks: whatsapp, show: deleteOut, pushed: true},
+		{id: "delete.out", networks: whatsapp, show: deleteOut},
 		{id: "image.in", networks: files, show: imageIn},
 		{id: "image.out", networks: files, show: imageOut},
 		{id: "video.in", networks: files, show: videoIn},
@@ -83,10 +81,10 @@ func builtScenarios() []scenario {
 		{id: "media.expired", networks: whatsapp, show: mediaExpired},
 		{id: "media.corrupt", networks: whatsapp, show: mediaCorrupt},
 		{id: "read.in", networks: all, show: readIn},
-		{id: "read.out", networks: plain, show: readOut, pushed: true},
+		{id: "read.out", networks: plain, show: readOut},
 		{id: "delivered", networks: secret, show: delivered},
 		{id: "typing.in", networks: all, show: typingIn},
-		{id: "typing.out", networks: all, show: typingOut, pushed: true},
+		{id: "typing.out", networks: all, show: typingOut},
 		{id: "profile.name", networks: all, show: profileName},
 		{id: "call.notice", networks: whatsapp, show: callNotice},
 		{id: "unsupported", networks: whatsapp, show: unsupported},
@@ -115,7 +113,7 @@ func builtScenarios() []scenario {
 		{id: "login.cookies", networks: web, show: loginCookies},
 		{id: "text.long", networks: meta, show: messengerTextLong},
 		{id: "delete.in", networks: meta, show: messengerDeleteIn},
-		{id: "delete.out", networks: meta, show: messengerDeleteOut, pushed: true},
+		{id: "delete.out", networks: meta, show: messengerDeleteOut},
 		{id: "link.in", networks: messenger, show: messengerLinkIn},
 		{id: "location.in", networks: messenger, show: messengerLocationIn},
 		{id: "call.notice", networks: facebook, show: messengerCallNotice},
@@ -165,7 +163,7 @@ func builtScenarios() []scenario {
 		{id: "file.out", networks: encrypted, show: encryptedFileOut},
 		{id: "media.corrupt", networks: encrypted, show: encryptedCorrupt},
 		{id: "deaf", networks: encrypted, show: encryptedDeaf},
-		{id: "read.out", networks: encrypted, show: encryptedReadOut, pushed: true},
+		{id: "read.out", networks: encrypted, show: encryptedReadOut},
 		{id: "disappear.in", networks: encrypted, show: encryptedDisappearIn},
 		{id: "disappear.out", networks: encrypted, show: encryptedDisappearOut},
 	}
@@ -232,11 +230,6 @@ func showSome(t *testing.T, shared *lazyStack, ids ...string) {
 
 // showScenario runs a scenario and notes its outcome.
 func showScenario(t *testing.T, shared *lazyStack, side side, s scenario, out *results) {
-	if shared.setting.Homeserver == lab.Dendrite && s.pushed {
-		out.write(t, e2e.Result{Network: side.network(), Scenario: s.id, Outcome: e2e.Unshown})
-		lab.Notice("%s: Dendrite does not hand typing, receipts and redactions to the bridge", t.Name())
-		t.SkipNow() // the result is noted as unshown, and the notice has said so loudly
-	}
 	t.Cleanup(func() {
 		outcome := e2e.Passed
 		if t.Failed() {

@@ -78,14 +78,12 @@ func requests(s *stage) {
 	if got := ben.textsFrom(s.me); len(got) != 0 {
 		s.Errorf("Ben's phone has %q of the user, want nothing", got)
 	}
-	if s.stack.Setting.Homeserver != lab.Dendrite {
-		text := s.text("and now?")
-		ben.writes(s.me, text)
-		evt, err := portal.AwaitText(s.ctx, 0, ben.mxid, text)
-		s.must(err)
-		s.must(portal.MarkRead(s.ctx, evt.ID))
-		ben.sees(control.Match{Kind: control.KindReceipt, Sender: s.me.ID, Text: "read"})
-	}
+	text := s.text("and now?")
+	ben.writes(s.me, text)
+	evt, err := portal.AwaitText(s.ctx, 0, ben.mxid, text)
+	s.must(err)
+	s.must(portal.MarkRead(s.ctx, evt.ID))
+	ben.sees(control.Match{Kind: control.KindReceipt, Sender: s.me.ID, Text: "read"})
 
 	portal, question = s.requested(cleo)
 	s.clicks(portal.Room, question, "❌")

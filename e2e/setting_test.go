@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -56,13 +55,7 @@ var loud sync.Once
 
 // announce says what the results lack when Dendrite stands in for Synapse.
 func announce(why error) {
-	var rows []string
-	for _, s := range builtScenarios() {
-		if s.pushed {
-			rows = append(rows, s.id)
-		}
-	}
-	lab.Notice("anything on Synapse, so no encryption in appservice mode, nor %s: %v. Dendrite takes its place.", strings.Join(rows, ", "), why)
+	lab.Notice("anything on Synapse, so no encryption in appservice mode: %v. Dendrite takes its place.", why)
 }
 
 // lazyStack starts a stack when the first scenario needs it, and stops it when the test that owns it ends.

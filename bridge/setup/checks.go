@@ -48,7 +48,7 @@ func (x *examination) checkHomeserver(ctx context.Context) result {
 	}
 	text := fmt.Sprintf("%s at %s, Matrix %s", hs, address, hs.versions.GetLatest())
 	if hs.software == dendrite {
-		return result{limited, text + "; it passes no redactions, typing and receipts of Matrix users to the bridge", ""}
+		return result{limited, text + "; it hands bridges no deletions, typing and receipts: the bot asks for them by /sync (network.ledger.listen)", ""}
 	}
 	return result{ok, text, ""}
 }

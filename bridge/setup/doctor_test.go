@@ -46,7 +46,7 @@ func TestDoctor(t *testing.T) {
 			"Synapse 1.160.0", "(7 ms)", "@crosschat:hs.test, registered just now", "(tried)",
 		}},
 		{name: "Dendrite", hs: setuptest.Dendrite, want: "homeserver=limited ping=limited encryption=limited", says: []string{
-			"passes no redactions, typing and receipts", "can't be asked whether it reaches", "by /sync",
+			"hands bridges no deletions, typing and receipts", "by /sync (network.ledger.listen)", "can't be asked whether it reaches", "by /sync",
 		}},
 		{name: "Dendrite in appservice mode", hs: setuptest.Dendrite, flags: []string{"--encryption", "appservice"}, code: 1,
 			want: "homeserver=limited ping=limited encryption=wrong",

@@ -238,6 +238,9 @@ func (p *Program) awaitHomeserver(ctx context.Context, ignoreOutdated bool) {
 	}
 	if hs.software == dendrite {
 		p.Bridge.Matrix.IgnoreUnsupportedServer = true
+		if p.Reticent != nil {
+			p.Reticent()
+		}
 	}
 	log.Debug().Stringer("software", hs).Msg("The homeserver answers")
 }

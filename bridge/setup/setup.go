@@ -32,6 +32,9 @@ type Program struct {
 	// Monitor, if set, is called when the bridge is set up and before it starts. An error is for the admin, and ends the
 	// process.
 	Monitor func() error
+	// Reticent, if set, is called then, too, on a homeserver that is known not to hand bridges what its users delete, have
+	// read and type.
+	Reticent func()
 	// Stdin, Stdout and Stderr stand for the process' own where they are nil.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer

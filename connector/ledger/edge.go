@@ -104,6 +104,8 @@ type matrixSide interface {
 	// answers is nil if the homeserver does; recent are a room's events since a time, newest first.
 	answers(context.Context) error
 	recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error)
+	// sync asks, as the bot, what is new since a token, and waits for something for a time.
+	sync(ctx context.Context, since string, patience time.Duration) (*syncAnswer, error)
 	// learn brings what is known of a room's state up to date.
 	learn(context.Context, id.RoomID) error
 	// adoptRooms gives rooms that an earlier run had made when it ended to the portals that they were made for.
@@ -334,6 +336,9 @@ func (s plainSide) discardKeys(context.Context)   {}
 func (s plainSide) answers(context.Context) error { return nil }
 func (s plainSide) recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error) {
 	return nil, nil
+}
+func (s plainSide) sync(context.Context, string, time.Duration) (*syncAnswer, error) {
+	return nil, errors.ErrUnsupported
 }
 func (s plainSide) learn(context.Context, id.RoomID) error { return nil }
 func (s plainSide) adoptRooms(context.Context, *Ledger)    {}

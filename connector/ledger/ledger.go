@@ -67,6 +67,8 @@ type Ledger struct {
 	closing atomic.Bool // bridgev2 is being stopped: only success is an outcome now
 	running sync.WaitGroup
 
+	reticent bool // the homeserver does not hand over everything; set before Start
+
 	accepting sync.Mutex // held while a transaction is stored; guards the two flags
 	open      bool       // transactions can be stored
 	inherited int64      // the last number of earlier runs, once transactions can be stored
@@ -130,6 +132,9 @@ func (l *Ledger) Start(ctx context.Context) error {
 	l.goDo(l.sweep)
 	l.goDo(func() { l.matrix.askAgain(l.ctx) })
 	l.goDo(l.watchHomeserver)
+	if l.listens() {
+		l.goDo(l.listen)
+	}
 	return nil
 }
 

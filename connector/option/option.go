@@ -5,6 +5,8 @@ package option
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Between refuses a value that is below low or above high; the error names key, value and remedy. To check several, join
@@ -14,4 +16,12 @@ func Between[T cmp.Ordered](key string, value, low, high T) error {
 		return fmt.Errorf("%s is %v: set it between %v and %v", key, value, low, high)
 	}
 	return nil
+}
+
+// OneOf refuses a value that is none of those that there are; the error names key, value and remedy.
+func OneOf(key, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	return fmt.Errorf("%s is %q: set it to one of %s", key, value, strings.Join(allowed, ", "))
 }

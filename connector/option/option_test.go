@@ -2,6 +2,7 @@ package option
 
 import (
 	"cmp"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -26,5 +27,17 @@ func TestBetween(t *testing.T) {
 	}
 	if err := cmp.Or(Between("a", 1, 1, 3), Between("b", 2, 1, 3)); err != nil {
 		t.Errorf("good values are refused: %v", err)
+	}
+}
+
+func TestOneOf(t *testing.T) {
+	if err := OneOf("mode", "b", "a", "b"); err != nil {
+		t.Errorf("a good value is refused: %v", err)
+	}
+	for _, value := range []string{"", "c", "A"} {
+		err, want := OneOf("mode", value, "a", "b"), fmt.Sprintf("mode is %q: set it to one of a, b", value)
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
