@@ -99,7 +99,7 @@ func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.rooms = rooms.Attach(bridge, library, settings, c.nameOf)
 	c.keys = keys.Attach(bridge, library, settings)
 	each(c, func(n needsDatabase) { n.UseDatabase(c.db) })
-	c.desk = desk.Attach(bridge, c.nameOf)
+	c.desk = desk.Attach(bridge, library, c.nameOf)
 	chats := intake.Attach(bridge, settings, &c.config.ChatsAtLogin)
 	each(c, func(n needsIntake) { n.UseIntake(chats) })
 	for _, m := range c.members {

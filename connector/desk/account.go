@@ -60,6 +60,26 @@ func (d *Desk) list(user *bridgev2.User) string {
 	return strings.Join(lines, "\n")
 }
 
+// commandLogin takes the place of the library's where that only lists the ways to log in.
+func (d *Desk) commandLogin() *commands.FullHandler {
+	handler := *commands.CommandLogin
+	handler.Func = func(ce *commands.Event) {
+		flows := ce.Bridge.Network.GetLoginFlows()
+		if len(ce.Args) > 0 || len(flows) < 2 || ce.User.HasTooManyLogins() || commands.LoadCommandState(ce.User) != nil {
+			commands.CommandLogin.Func(ce)
+			return
+		}
+		var lines, each []string
+		for i, flow := range flows {
+			lines = append(lines, fmt.Sprintf("%d. `%s` - %s", i+1, flow.ID, flow.Description))
+			each = append(each, "login "+flow.ID)
+		}
+		d.offer(ce.Ctx, ce.OrigRoomID, ce.User, fmt.Sprintf("Please specify a login flow: click its number, or send for example `$cmdprefix login %s`.\n\n%s",
+			flows[0].ID, strings.Join(lines, "\n")), numbered(each))
+	}
+	return &handler
+}
+
 const noAccount = "You are not logged in to anything. Send `$cmdprefix login` to begin."
 
 func (d *Desk) commandList() *commands.FullHandler {
@@ -88,7 +108,11 @@ func (d *Desk) commandLogout() *commands.FullHandler {
 				ce.Reply(noAccount)
 				return
 			case len(ce.Args) != 1:
-				ce.Reply("Which account? Send `$cmdprefix logout` and its number:\n\n%s", d.list(ce.User))
+				var each []string
+				for _, login := range logins {
+					each = append(each, "logout "+string(login.ID))
+				}
+				d.offer(ce.Ctx, ce.OrigRoomID, ce.User, "Which account? Click its number, or send `$cmdprefix logout` with it:\n\n"+d.list(ce.User), numbered(each))
 				return
 			}
 			login := chosen(logins, ce.Args[0])
@@ -129,7 +153,7 @@ func (d *Desk) commandSearch() *commands.FullHandler {
 				ce.Reply("Usage: `$cmdprefix search <name>`, for example `$cmdprefix search Anna`")
 				return
 			}
-			var lines, failed []string
+			var lines, each, failed []string
 			asked := 0
 			for _, login := range accounts(ce.User) {
 				if _, can := login.Client.(bridgev2.UserSearchingNetworkAPI); !can {
@@ -143,11 +167,12 @@ func (d *Desk) commandSearch() *commands.FullHandler {
 					continue
 				}
 				for _, found := range resp.Results {
-					line := fmt.Sprintf("* %s: %s, `%s`", network.DisplayName, convert.Plain(found.Name), found.ID)
+					line := fmt.Sprintf("%d. %s: %s, `%s`", len(lines)+1, network.DisplayName, convert.Plain(found.Name), found.ID)
 					if found.Portal != nil && found.Portal.MXID != "" {
 						line += fmt.Sprintf(" - [the chat](%s)", found.Portal.MXID.URI(d.bridge.Matrix.ServerName()).MatrixToURL())
 					}
 					lines = append(lines, line)
+					each = append(each, fmt.Sprintf("start-chat %s %s", login.ID, found.ID))
 				}
 			}
 			switch {
@@ -157,8 +182,9 @@ func (d *Desk) commandSearch() *commands.FullHandler {
 				ce.Reply("%s", strings.Join(append(failed, "Nobody was found."), "\n"))
 			default:
 				lines = lines[:min(len(lines), mostFound)]
-				ce.Reply("Search results:\n\n%s\n\nWrite to one with `$cmdprefix start-chat` and the id behind the name.\n%s",
-					strings.Join(lines, "\n"), strings.Join(failed, "\n"))
+				d.offer(ce.Ctx, ce.OrigRoomID, ce.User, fmt.Sprintf("Search results:\n\n%s\n\n"+
+					"Click a number to write to one, or send `$cmdprefix start-chat` with the id behind the name.\n%s",
+					strings.Join(lines, "\n"), strings.Join(failed, "\n")), numbered(each))
 			}
 		},
 	}

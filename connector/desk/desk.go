@@ -12,9 +12,9 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/commands"
+	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/format"
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/nearest"
@@ -28,17 +28,22 @@ type Desk struct {
 	*commands.Processor
 	bridge *bridgev2.Bridge
 	nameOf NameOf
+	offers offers
 }
 
 // Attach adds commands to the bridge's processor. It answers nil if that is not the library's, as in tests. It is called
-// while bridgev2 initialises its network; Open makes the desk the bridge's processor.
-func Attach(bridge *bridgev2.Bridge, nameOf NameOf) *Desk {
+// while bridgev2 initialises its network; Open makes the desk the bridge's processor. library is the bridge's Matrix side,
+// nil over any other.
+func Attach(bridge *bridgev2.Bridge, library *matrix.Connector, nameOf NameOf) *Desk {
 	processor, ok := bridge.Commands.(*commands.Processor)
 	if !ok {
 		return nil
 	}
-	d := &Desk{processor, bridge, nameOf}
-	processor.AddHandlers(d.commandHelp(), d.commandList(), d.commandLogout(), d.commandSearch(), d.commandLoginMatrix())
+	d := &Desk{Processor: processor, bridge: bridge, nameOf: nameOf}
+	if library != nil {
+		library.EventProcessor.PrependHandler(event.EventReaction, d.onReaction)
+	}
+	processor.AddHandlers(d.commandHelp(), d.commandLogin(), d.commandList(), d.commandLogout(), d.commandSearch(), d.commandLoginMatrix())
 	processor.AddHandlers(d.commandsOnOwn()...)
 	return d
 }
@@ -52,16 +57,19 @@ func (d *Desk) Open() {
 
 // Handle implements bridgev2.CommandProcessor.
 func (d *Desk) Handle(ctx context.Context, room id.RoomID, evt id.EventID, user *bridgev2.User, message string, replyTo id.EventID) {
+	message = d.choose(room, user, message, replyTo)
 	answer := d.conceal(ctx, room, evt, user, message)
+	var choices []choice
 	if answer == "" {
-		answer = d.correct(ctx, room, user, message)
+		if meant := d.correct(ctx, room, user, message); meant != "" {
+			said := strings.Fields(message)
+			answer = fmt.Sprintf("I don't know the command `%s`. Did you mean `%s`? Click %s for yes. `help` lists all, `help %s` explains that one.",
+				strings.ReplaceAll(said[0], "`", "'"), meant, meantKey, meant)
+			choices = []choice{{meantKey, strings.Join(append([]string{meant}, said[1:]...), " ")}}
+		}
 	}
 	if answer != "" {
-		content := format.RenderMarkdown(answer, true, false)
-		content.MsgType = event.MsgNotice
-		if _, err := d.bridge.Bot.SendMessage(ctx, room, event.EventMessage, &event.Content{Parsed: &content}, nil); err != nil {
-			d.bridge.Log.Warn().Err(err).Stringer("room_id", room).Msg("Could not answer an unknown command")
-		}
+		d.offer(ctx, room, user, answer, choices)
 		d.bridge.Matrix.SendMessageStatus(ctx,
 			&bridgev2.MessageStatus{Step: status.MsgStepCommand, Status: event.MessageStatusSuccess},
 			&bridgev2.MessageStatusEventInfo{RoomID: room, SourceEventID: evt, EventType: event.EventMessage, Sender: user.MXID})
@@ -70,8 +78,8 @@ func (d *Desk) Handle(ctx context.Context, room id.RoomID, evt id.EventID, user 
 	d.Processor.Handle(ctx, room, evt, user, message, replyTo)
 }
 
-// correct answers what to say to a command that there is not, empty if there is one, or the message answers a question, or
-// nothing like it is known.
+// correct is the command that was meant by one that there is not; empty if there is one, or the message answers a question,
+// or nothing like it is known.
 func (d *Desk) correct(ctx context.Context, room id.RoomID, user *bridgev2.User, message string) string {
 	words := strings.Fields(message)
 	if state := commands.LoadCommandState(user); len(words) == 0 || state != nil && state.Next != nil {
@@ -87,12 +95,7 @@ func (d *Desk) correct(ctx context.Context, room id.RoomID, user *bridgev2.User,
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	meant := nearest.To(said, names)
-	if meant == "" {
-		return ""
-	}
-	return fmt.Sprintf("I don't know the command `%s`. Did you mean `%s`? `help` lists all, `help %s` explains that one.",
-		strings.ReplaceAll(said, "`", "'"), meant, meant)
+	return nearest.To(said, names)
 }
 
 // aliases are names of commands that help doesn't list. A test holds them against the library's.

@@ -81,7 +81,7 @@ func (b *Bot) StartLogin(ctx context.Context, network, kind string) (from int, e
 }
 
 // loginFlow finds the flows in the bot's list: a line each, the id in backquotes.
-var loginFlow = regexp.MustCompile("(?m)^\\s*[*•-] `?([a-z0-9.-]+)`? - ")
+var loginFlow = regexp.MustCompile("(?m)^\\s*(?:[*•-]|\\d+\\.) `?([a-z0-9.-]+)`? - ")
 
 // AwaitQR waits for a QR code of the bot at or after position from, other than the texts in seen, and reads the picture
 // like a camera. The newest counts: the bot replaces the picture while it waits.
