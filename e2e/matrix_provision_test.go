@@ -176,7 +176,7 @@ func TestProvisioning(t *testing.T) {
 	}
 	s.calls(o, http.MethodGet, "/whoami", "/whoami", nil)
 	flows, _ := json.Marshal(s.calls(o, http.MethodGet, "/login/flows", "/login/flows", nil))
-	for _, flow := range []string{"whatsapp-qr", "whatsapp-code", "messenger-cookies"} {
+	for _, flow := range []string{"whatsapp-qr", "whatsapp-code", "messenger-cookies", "instagram-cookies"} {
 		if !strings.Contains(string(flows), `"`+flow+`"`) {
 			t.Errorf("the flows are %s, want %q among them", flows, flow)
 		}
@@ -212,19 +212,25 @@ func TestProvisioning(t *testing.T) {
 	s.must(<-scanned)
 	s.completed(step, "whatsapp-lid-"+second.me.LID)
 
-	third := s.alsoOn(messenger{})
-	step = s.starts(o, "messenger-cookies")
-	step = s.submits(o, step, messenger{}.browser(third))
-	s.secrets = third.secrets
-	s.completed(step, "messenger-"+third.me.ID)
+	var byCookies []string
+	for _, side := range []cookieSide{messenger{}, instagram{}} {
+		other := s.alsoOn(side)
+		step = s.starts(o, side.network()+"-cookies")
+		step = s.submits(o, step, side.browser(other))
+		s.secrets = other.secrets
+		byCookies = append(byCookies, side.network()+"-"+other.me.ID)
+		s.completed(step, byCookies[len(byCookies)-1])
+	}
 
 	logins := s.calls(o, http.MethodGet, "/logins", "/logins", nil)
-	if ids, _ := logins["login_ids"].([]any); len(ids) != 3 {
-		t.Errorf("the logins are %v, want three", logins)
+	if ids, _ := logins["login_ids"].([]any); len(ids) != 4 {
+		t.Errorf("the logins are %v, want four", logins)
 	}
 	s.calls(o, http.MethodGet, "/whoami", "/whoami", nil)
-	// The API asks the user's first login if none is named, and that would be Messenger's.
-	s.must(s.stack.Bridge.Provision(s.ctx, s.user.ID, http.MethodPost, "/logout/messenger-"+third.me.ID, nil, nil))
+	// The API asks the user's first login if none is named, and that would be one of these.
+	for _, login := range byCookies {
+		s.must(s.stack.Bridge.Provision(s.ctx, s.user.ID, http.MethodPost, "/logout/"+login, nil, nil))
+	}
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	identifier := url.PathEscape("+" + anna.Phone)
 	s.calls(o, http.MethodGet, "/resolve_identifier/{identifier}", "/resolve_identifier/"+identifier, nil)

@@ -58,7 +58,7 @@ var (
 	megolmLeg = leg{EndToEnd: true, Protocol: string(id.AlgorithmMegolmV1)}
 )
 
-// TestSecurityLabel shows the label of rooms on two networks, and the command that tells it.
+// TestSecurityLabel shows the label of rooms on each network, and the command that tells it.
 func TestSecurityLabel(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
@@ -67,7 +67,7 @@ func TestSecurityLabel(t *testing.T) {
 	if setting.Encryption == lab.EncryptionOff {
 		toUser = plainLeg
 	}
-	for side, contact := range map[side]leg{whatsapp{}: signalLeg, messenger{}: plainLeg} {
+	for side, contact := range map[side]leg{whatsapp{}: signalLeg, messenger{}: plainLeg, messengerE2EE{}: signalLeg, instagram{}: plainLeg} {
 		t.Run(side.network(), func(t *testing.T) {
 			s := newStage(t, shared.get(t), side, "security")
 			s.logIn()
