@@ -17,7 +17,7 @@ UNIT    = $$(go list ./... | grep -v '^crosschat/e2e\(/\|$$\)' | grep -vxE '$(su
 UNRACED = crosschat/bridge crosschat/connector/whatsapp crosschat/simulator/whatsapp
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test test-unit test-e2e bench torture torture-short conformance lint clean prerequisites
+.PHONY: help demo build test test-unit test-e2e bench torture torture-short conformance conformance-dendrite lint clean prerequisites
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,9 +47,12 @@ torture: prerequisites ## kill the bridge and take things away 240 times under t
 torture-short: prerequisites ## the same once for each thing that can go away, in under three minutes
 	@go run ./e2e/torture -short $(TORTURE)
 
-conformance: prerequisites ## run the scenario suite and write docs/conformance.md
-	@mkdir -p build && rm -f build/conformance.jsonl
-	@status=0; export CROSSCHAT_RESULTS="$(CURDIR)/build/conformance.jsonl"; \
+conformance: ## run the scenario suite and write docs/conformance.md
+conformance-dendrite: export CROSSCHAT_HS = dendrite
+conformance-dendrite: ## the same on the other homeserver, docs/conformance-dendrite.md
+conformance conformance-dendrite: prerequisites
+	@mkdir -p build && rm -f build/$@.jsonl
+	@status=0; export CROSSCHAT_RESULTS="$(CURDIR)/build/$@.jsonl"; \
 	go test -count=1 -timeout 30m ./e2e -run TestConformance -v || status=$$?; \
 	go run ./e2e/report || status=$$?; \
 	exit $$status

@@ -7,8 +7,23 @@ import (
 	"crosschat/e2e/lab"
 )
 
-// TestOnDendrite shows the main paths on the other homeserver, with encryption as `init` chooses it there. The whole suite
-// runs on it with CROSSCHAT_HS=dendrite; docs/operating.md says what it can't.
+// onDendrite are the scenarios that are shown on Dendrite with every change: the main paths, what is different there (its
+// users' deletions, receipts and typing, which it hands to no bridge; spaces), and each network both ways.
+var onDendrite = []struct {
+	side side
+	ids  []string
+}{
+	{messenger{}, []string{
+		"text.in", "text.out", "text.self", "image.out", "edit.in", "react.in", "react.out", "delete.out", "read.out", "typing.out",
+		"requests", "send.offline",
+	}},
+	{whatsapp{}, []string{"login.qr", "text.in", "text.out", "image.in", "delete.out", "group.basic"}},
+	{messengerE2EE{}, []string{"text.in", "text.out", "read.out"}},
+	{instagram{}, []string{"text.in", "text.out", "typing.out"}},
+}
+
+// TestOnDendrite shows these on the other homeserver, with encryption as `init` chooses it there. The whole suite runs on it
+// with CROSSCHAT_HS=dendrite; docs/conformance-dendrite.md has the outcome.
 func TestOnDendrite(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
@@ -18,10 +33,18 @@ func TestOnDendrite(t *testing.T) {
 	}
 	setting.Homeserver, setting.Encryption = lab.Dendrite, lab.EncryptionSync
 	shared := &lazyStack{t: t, setting: setting}
-	ids := []string{"text.in", "text.out", "text.self", "image.out", "edit.in", "react.in", "send.offline"}
-	for _, s := range builtScenarios() {
-		if slices.Contains(ids, s.id) && slices.Contains(s.networks, messenger{}.network()) {
-			t.Run(s.id, func(t *testing.T) { showScenario(t, shared, messenger{}, s, nil) })
-		}
+	for _, some := range onDendrite {
+		t.Run(some.side.network(), func(t *testing.T) {
+			left := slices.Clone(some.ids)
+			for _, s := range builtScenarios() {
+				if i := slices.Index(left, s.id); i >= 0 && slices.Contains(s.networks, some.side.network()) {
+					left = slices.Delete(left, i, i+1)
+					t.Run(s.id, func(t *testing.T) { showScenario(t, shared, some.side, s, nil) })
+				}
+			}
+			if len(left) > 0 {
+				t.Errorf("there are no scenarios %q on %s", left, some.side.network())
+			}
+		})
 	}
 }

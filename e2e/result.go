@@ -102,10 +102,14 @@ func Table(to io.Writer, run Run, outcomes map[string]Outcome) error {
 	if len(missing) > 0 {
 		return fmt.Errorf("the results lack %s: run the whole suite", strings.Join(missing, ", "))
 	}
+	target, other := "conformance", "[conformance-dendrite.md](conformance-dendrite.md) has the same on Dendrite."
+	if run.Homeserver == lab.Dendrite {
+		target, other = "conformance-dendrite", "[conformance.md](conformance.md) has the same on Synapse."
+	}
 	_, err = fmt.Fprintf(to, `# Conformance
 
-Made by `+"`make conformance`"+` from the results of the scenario suite; not edited by hand. What each row shows is
-written in e2e/scenarios.tsv.
+Made by `+"`make %s`"+` from the results of the scenario suite; not edited by hand. What each row shows is
+written in e2e/scenarios.tsv. %s
 
 - Homeserver: %s
 - Setting: bridge's encryption %s, database %s
@@ -114,7 +118,7 @@ written in e2e/scenarios.tsv.
 
 | id | whatsapp | messenger | messenger-e2ee | instagram |
 | --- | --- | --- | --- | --- |
-%s`, run.Version, run.Encryption, run.Database, run.Time.UTC().Format(time.DateOnly),
+%s`, target, other, run.Version, run.Encryption, run.Database, run.Time.UTC().Format(time.DateOnly),
 		totals[Passed], totals[Failed], totals[Waiting], totals[Unshown], rows.String())
 	return err
 }

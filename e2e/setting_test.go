@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,6 +193,13 @@ func (r *results) writeRun(t *testing.T, stack *lab.Stack) {
 // homeserverVersion asks the homeserver what it is. Without federation the question goes to its Server header.
 func homeserverVersion(t *testing.T, h *lab.Homeserver) string {
 	t.Helper()
+	if h.Kind == lab.Dendrite {
+		version, err := lab.DendriteVersion()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "Dendrite/" + strings.TrimPrefix(version, "v")
+	}
 	resp, err := http.Get(h.URL + "/_matrix/client/versions")
 	if err != nil {
 		t.Fatal(err)

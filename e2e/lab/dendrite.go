@@ -24,6 +24,19 @@ var dendriteVersion = regexp.MustCompile(`(?m)github\.com/element-hq/dendrite (v
 type dendrite struct{}
 
 func (dendrite) binary() (dir, path string, err error) {
+	dir, version, err := dendriteModule()
+	if err != nil {
+		return "", "", err
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return "", "", err
+	}
+	return dir, filepath.Join(cache, "bin", "dendrite-"+version), nil
+}
+
+// dendriteModule is the folder of the nested module, and the version that it pins.
+func dendriteModule() (dir, version string, err error) {
 	root, err := ModuleRoot()
 	if err != nil {
 		return "", "", err
@@ -33,15 +46,17 @@ func (dendrite) binary() (dir, path string, err error) {
 	if err != nil {
 		return "", "", fmt.Errorf("find Dendrite's version: %w", err)
 	}
-	version := dendriteVersion.FindSubmatch(mod)
-	if version == nil {
+	found := dendriteVersion.FindSubmatch(mod)
+	if found == nil {
 		return "", "", fmt.Errorf("%s names no version of Dendrite", filepath.Join(dir, "go.mod"))
 	}
-	cache, err := CacheDir()
-	if err != nil {
-		return "", "", err
-	}
-	return dir, filepath.Join(cache, "bin", "dendrite-"+string(version[1])), nil
+	return dir, string(found[1]), nil
+}
+
+// DendriteVersion is the version of Dendrite that the lab starts. Dendrite itself tells it over federation only.
+func DendriteVersion() (string, error) {
+	_, version, err := dendriteModule()
+	return version, err
 }
 
 func (d dendrite) setup(ctx context.Context, say Progress) error {
