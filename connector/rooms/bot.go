@@ -57,7 +57,11 @@ func (b bot) SendState(ctx context.Context, room id.RoomID, kind event.Type, key
 			room = space
 		}
 	}
-	return b.MatrixAPI.SendState(ctx, room, kind, key, content, at)
+	resp, err := b.MatrixAPI.SendState(ctx, room, kind, key, content, at)
+	if err != nil && invites(kind, content) {
+		err = b.rooms.refused(ctx, room, id.UserID(key), err)
+	}
+	return resp, err
 }
 
 // DeleteRoom implements bridgev2.MatrixAPI. A network's space stays while another login stands in it.
