@@ -28,6 +28,7 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 		arrivals: newQueue[database.Outgoing](),
 		finished: newQueue[int64](),
 		lanes:    make(map[laneKey]*lane),
+		early:    make(early),
 		flights:  make(map[id.EventID]*flight),
 		begun:    make(map[begunStep]bool),
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ type lane struct {
 }
 
 // enqueue puts an event into its room's lane. A redaction of one that still waits cancels both, unless the network may have
-// that one already: then it is sent once more, to know what is to be deleted.
+// that one already: then it is sent once more, to know what is to be deleted. Behind an event comes what was put off for it.
 func (l *Ledger) enqueue(it *item) {
 	key := laneKey{it.evt.RoomID, it.row.Seq == 0}
 	l.lock.Lock()
@@ -74,7 +75,7 @@ func (l *Ledger) enqueue(it *item) {
 		l.lanes[key] = ln
 		l.goDo(ln.run)
 	}
-	if target := redactionTarget(it.evt); target != "" && !ln.perhapsSent(target) && ln.cancel(target) {
+	if target := redactionTarget(it.evt); target != "" && !ln.perhapsSent(target) && (ln.cancel(target) || ln.cancelEarly(target)) {
 		l.lock.Unlock()
 		l.finish(it.row.Seq)
 		return
@@ -83,10 +84,13 @@ func (l *Ledger) enqueue(it *item) {
 	if key.ephemeral && len(ln.items) > mostEphemeral {
 		ln.items = slices.Delete(ln.items, 1, 2)
 	}
-	parked := ln.parked
+	parked, next := ln.parked, l.early.take(it.evt.ID)
 	l.lock.Unlock()
 	if parked {
 		l.showPending(it)
+	}
+	for _, it := range next {
+		l.enqueue(it)
 	}
 }
 
@@ -107,16 +111,14 @@ func sentBefore(first, second *event.Event) bool {
 	return first.Sender == second.Sender && first.Timestamp > 0 && first.Timestamp < second.Timestamp
 }
 
-// relationTarget is the event that one edits or reacts to, which is told in the clear.
+// relationTarget is the event that one edits, reacts to or votes on, which is told in the clear.
 func relationTarget(evt *event.Event) id.EventID {
 	relatable, ok := evt.Content.Parsed.(event.Relatable)
 	if !ok {
 		return ""
 	}
-	if relation := relatable.OptionalGetRelatesTo(); relation.GetReplaceID() != "" || relation.GetAnnotationID() != "" {
-		return relation.EventID
-	}
-	return ""
+	relation := relatable.OptionalGetRelatesTo()
+	return cmp.Or(relation.GetReplaceID(), relation.GetAnnotationID(), relation.GetReferenceID())
 }
 
 func redactionTarget(evt *event.Event) id.EventID {
@@ -140,15 +142,27 @@ func (ln *lane) cancel(target id.EventID) bool {
 	if i < 0 || i == 0 && ln.flying {
 		return false
 	}
-	it := ln.items[i]
-	ln.ledger.finish(it.row.Seq)
-	ln.ledger.counts.cancelled.Add(1)
-	ln.ledger.goDo(func() { ln.ledger.meter(it, meter.Cancelled) }) // looks into the database, perhaps
+	ln.ledger.cancelled(ln.items[i])
 	ln.items = slices.Delete(ln.items, i, i+1)
 	if i == 0 && ln.interrupt != nil {
 		ln.interrupt()
 	}
 	return true
+}
+
+// cancelEarly is cancel for what was put off.
+func (ln *lane) cancelEarly(target id.EventID) bool {
+	it := ln.ledger.early.remove(func(it *item) bool { return it.evt.ID == target })
+	if it != nil {
+		ln.ledger.cancelled(it)
+	}
+	return it != nil
+}
+
+func (l *Ledger) cancelled(it *item) {
+	l.finish(it.row.Seq)
+	l.counts.cancelled.Add(1)
+	l.goDo(func() { l.meter(it, meter.Cancelled) }) // looks into the database, perhaps
 }
 
 func (ln *lane) run() {
@@ -157,9 +171,11 @@ func (ln *lane) run() {
 		if it == nil {
 			return
 		}
-		if it.row.Seq == 0 {
+		switch {
+		case it.row.Seq == 0:
 			ln.ledger.matrix.dispatch(ln.ledger.ctx, it.evt)
-		} else if !ln.handle(it) {
+		case ln.ledger.putOff(it):
+		case !ln.handle(it):
 			return
 		}
 		ln.remove(it)

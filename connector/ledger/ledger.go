@@ -78,6 +78,7 @@ type Ledger struct {
 	lock    sync.Mutex // guards what follows
 	seq     int64
 	lanes   map[laneKey]*lane
+	early   early
 	flights map[id.EventID]*flight
 	begun   map[begunStep]bool // true if it was begun by an earlier run
 	outage  bool               // the homeserver was away and has not been looked at since

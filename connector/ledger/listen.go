@@ -24,12 +24,8 @@ const (
 	heardSetting = "crosschat.heard"
 	// heardPause is between two times that the token is stored without need.
 	heardPause = time.Minute
-	// syncPatience is how long the homeserver may keep a question open, and heldPatience while something is held.
+	// syncPatience is how long the homeserver may keep a question open.
 	syncPatience = 30 * time.Second
-	heldPatience = time.Second
-	// holdLimit is how long a redaction waits for the event that it is about, which comes in another way: a little more than
-	// the longest pause that Dendrite makes between two tries (64 s in appservice/consumers/roomserver.go).
-	holdLimit = 90 * time.Second
 )
 
 // Listen has the bot ask for what the homeserver is known not to hand over. It is called before Start; the config may know
@@ -84,18 +80,9 @@ type listener struct {
 	l        *Ledger
 	settings *database.Settings
 
-	since string
-	held  []heldRedaction
-
+	since   string
 	noted   string // of since, what is stored
 	notedAt time.Time
-}
-
-// heldRedaction is one that nothing is known of what it is about.
-type heldRedaction struct {
-	raw    json.RawMessage
-	target id.EventID
-	at     time.Time
 }
 
 // listen asks for what is new, one question after the other, until the ledger stops.
@@ -113,7 +100,7 @@ func (l *Ledger) listen() {
 			pause = min(2*pause, longestPause)
 		}
 	}
-	if err := ear.note(context.WithoutCancel(l.ctx), true); err != nil {
+	if err := ear.note(context.WithoutCancel(l.ctx)); err != nil {
 		l.log.Warn().Err(err).Msg("Could not note how far the bot has listened; some of it is asked for again")
 	}
 }
@@ -126,14 +113,8 @@ func (e *listener) round(ctx context.Context) (err error) {
 		}
 		e.noted, e.notedAt = e.since, time.Now()
 	}
-	if _, err = e.release(ctx); err != nil {
-		return err
-	}
 	patience := syncPatience
-	switch {
-	case len(e.held) > 0:
-		patience = heldPatience
-	case e.since == "":
+	if e.since == "" {
 		patience = 0 // the first question is only for the token
 	}
 	answer, err := e.l.matrix.sync(ctx, e.since, patience)
@@ -144,38 +125,38 @@ func (e *listener) round(ctx context.Context) (err error) {
 		return err
 	}
 	if e.since != "" {
-		e.take(ctx, answer)
+		if err = e.take(ctx, answer); err != nil {
+			return err
+		}
 	}
+	first := e.since == ""
 	e.since = answer.NextBatch
-	released, err := e.release(ctx)
-	if err != nil {
-		return err
+	if first || time.Since(e.notedAt) >= heardPause {
+		return e.note(ctx)
 	}
-	return e.note(ctx, released)
+	return nil
 }
 
-// take passes on what is of the moment, and holds the redactions until they are released.
-func (e *listener) take(ctx context.Context, answer *syncAnswer) {
-	passing := &transaction{}
+// take passes on what is new. Of what is of the moment nothing is stored.
+func (e *listener) take(ctx context.Context, answer *syncAnswer) error {
+	txn := &transaction{}
 	for room, news := range answer.Rooms.Join {
 		for _, raw := range news.Ephemeral.Events {
 			if raw = inRoom(raw, room); raw != nil {
-				passing.Ephemeral = append(passing.Ephemeral, raw)
+				txn.Ephemeral = append(txn.Ephemeral, raw)
 			}
 		}
 		for _, raw := range news.Timeline.Events {
-			evt := &event.Event{}
-			if raw = inRoom(raw, room); raw == nil || json.Unmarshal(raw, evt) != nil || evt.Type.Type != event.EventRedaction.Type {
-				continue // servers need not filter
+			var evt struct{ Type string }
+			if raw = inRoom(raw, room); raw != nil && json.Unmarshal(raw, &evt) == nil && evt.Type == event.EventRedaction.Type { // servers need not filter
+				txn.Events = append(txn.Events, raw)
 			}
-			evt.Type = event.EventRedaction
-			_ = evt.Content.ParseRaw(evt.Type) // where it has the target depends on the room's version
-			e.held = append(e.held, heldRedaction{raw, redactionTarget(evt), time.Now()})
 		}
 	}
-	if len(passing.Ephemeral) > 0 {
-		_ = e.l.accept(ctx, "", passing) // nothing of it is stored, so nothing can fail
+	if len(txn.Events)+len(txn.Ephemeral) == 0 {
+		return nil
 	}
+	return e.l.accept(ctx, "heard "+e.since, txn)
 }
 
 // inRoom is an event as transactions have it: with its room, which /sync has around it. It is nil if it is no object.
@@ -192,49 +173,9 @@ func inRoom(raw json.RawMessage, room id.RoomID) json.RawMessage {
 	return with
 }
 
-// release accepts the redactions of what is known, and those that have waited long enough for it. It answers whether there
-// were any.
-func (e *listener) release(ctx context.Context) (any bool, err error) {
-	ready := &transaction{}
-	var kept []heldRedaction
-	for _, held := range e.held {
-		known, err := e.l.knows(ctx, held.target)
-		if err != nil {
-			return false, err
-		}
-		if known || time.Since(held.at) >= holdLimit {
-			ready.Events = append(ready.Events, held.raw)
-		} else {
-			kept = append(kept, held)
-		}
-	}
-	if len(ready.Events) == 0 {
-		return false, nil
-	}
-	if err = e.l.accept(ctx, "heard "+e.since, ready); err != nil {
-		return false, err
-	}
-	e.held = kept
-	return true, nil
-}
-
-// knows is whether an event has been handed over, or is bridged.
-func (l *Ledger) knows(ctx context.Context, target id.EventID) (bool, error) {
-	if accepted, err := l.store.Accepted(ctx, string(target)); err != nil || accepted {
-		return accepted, err
-	}
-	if row, err := l.bridge.DB.Message.GetPartByMXID(ctx, target); err != nil || row != nil {
-		return row != nil, err
-	}
-	row, err := l.bridge.DB.Reaction.GetByMXID(ctx, target)
-	return row != nil, err
-}
-
-// note stores how far the bot has listened, so that what is deleted while the bridge is down is learnt of. While something
-// is held the token stays before it.
-func (e *listener) note(ctx context.Context, must bool) error {
-	must = must || e.noted == ""
-	if e.since == e.noted || len(e.held) > 0 || !must && time.Since(e.notedAt) < heardPause {
+// note stores how far the bot has listened, so that what is deleted while the bridge is down is learnt of.
+func (e *listener) note(ctx context.Context) error {
+	if e.since == e.noted {
 		return nil
 	}
 	if err := e.settings.Set(ctx, heardSetting, e.since); err != nil {
