@@ -25,9 +25,11 @@ func (e *encrypted) onEvent(raw any) (received bool) {
 	}
 	defer e.c.work.Done()
 	defer uplink.Recover(e.c.login, "messenger encrypted events")
-	if e.onState(raw) {
-		return true
-	}
+	return e.onState(raw) || uplink.Insist(e.c.ctx, func() bool { return e.take(raw) })
+}
+
+// take is false if something of ours, the database as a rule, could not take the event.
+func (e *encrypted) take(raw any) bool {
 	switch evt := raw.(type) {
 	case *events.FBMessage:
 		e.heard.Store(time.Now().UnixNano())

@@ -112,3 +112,17 @@ func TestWork(t *testing.T) {
 	}
 	work.Go(nil, "late", func() { t.Error("a goroutine began after the end") })
 }
+
+func TestInsist(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		if !Insist(t.Context(), func() bool { tries++; return tries == 4 }) || tries != 4 {
+			t.Errorf("given up after %d tries, want success at the fourth", tries)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if Insist(ctx, func() bool { return false }) {
+			t.Error("what is never taken counts as taken")
+		}
+	})
+}

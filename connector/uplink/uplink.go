@@ -55,6 +55,24 @@ func Recover(login *bridgev2.UserLogin, name string) {
 	login.BridgeState.Send(status.BridgeState{StateEvent: status.StateUnknownError, Error: ErrorPanicked})
 }
 
+// Insist repeats take until it says that it took something, with growing pauses; it is false if ctx ends before. It is for
+// networks that do not wait for one event to be taken before they tell the next: what is left for the next connection comes
+// behind that.
+func Insist(ctx context.Context, take func() bool) bool {
+	for pause := firstInsistence; ; pause = min(2*pause, longestInsistence) {
+		if take() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+const firstInsistence, longestInsistence = 200 * time.Millisecond, 10 * time.Second
+
 // Bound is a context for one piece of work of a login: it ends with ctx, with life and after timeout.
 func Bound(ctx, life context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)

@@ -12,12 +12,14 @@ import (
 	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // Patient makes encryption and decryption wait while the database is away or its disk is full. whatsmeow takes an error of
 // its store for a message that can't be decrypted: it acknowledges the message, and if the sender does not send it again, it
 // is lost. And a device for which an error keeps it from encrypting it leaves out: the message counts as sent, and does not
-// arrive. It is called before anything else is put around a device's stores; a second time does nothing.
+// arrive. The secrets with which edits, reactions and votes on a message are encrypted, and the phone numbers that LIDs stand
+// for, it goes on without. It is called before anything else is put around a device's stores; a second time does nothing.
 func Patient(device *store.Device) {
 	if _, already := device.EventBuffer.(patientBuffer); already {
 		return
@@ -25,6 +27,8 @@ func Patient(device *store.Device) {
 	device.EventBuffer = patientBuffer{device.EventBuffer}
 	device.Identities = patientIdentities{device.Identities}
 	device.Sessions = patientSessions{device.Sessions}
+	device.MsgSecrets = patientSecrets{device.MsgSecrets}
+	device.LIDs = patientLIDs{device.LIDs}
 }
 
 type patientBuffer struct{ store.EventBuffer }
@@ -90,6 +94,56 @@ func (p patientSessions) HasSession(ctx context.Context, address string) (has bo
 // PutSession implements store.SessionStore.
 func (p patientSessions) PutSession(ctx context.Context, address string, session []byte) error {
 	return patiently(ctx, func() error { return p.SessionStore.PutSession(ctx, address, session) })
+}
+
+type patientSecrets struct{ store.MsgSecretStore }
+
+// PutMessageSecrets implements store.MsgSecretStore.
+func (p patientSecrets) PutMessageSecrets(ctx context.Context, inserts []store.MessageSecretInsert) error {
+	return patiently(ctx, func() error { return p.MsgSecretStore.PutMessageSecrets(ctx, inserts) })
+}
+
+// PutMessageSecret implements store.MsgSecretStore.
+func (p patientSecrets) PutMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID, secret []byte) error {
+	return patiently(ctx, func() error { return p.MsgSecretStore.PutMessageSecret(ctx, chat, sender, id, secret) })
+}
+
+// GetMessageSecret implements store.MsgSecretStore.
+func (p patientSecrets) GetMessageSecret(ctx context.Context, chat, sender types.JID, id types.MessageID) (secret []byte, author types.JID, err error) {
+	err = patiently(ctx, func() error {
+		secret, author, err = p.MsgSecretStore.GetMessageSecret(ctx, chat, sender, id)
+		return err
+	})
+	return secret, author, err
+}
+
+type patientLIDs struct{ store.LIDStore }
+
+// GetPNForLID implements store.LIDStore.
+func (p patientLIDs) GetPNForLID(ctx context.Context, lid types.JID) (pn types.JID, err error) {
+	err = patiently(ctx, func() error {
+		pn, err = p.LIDStore.GetPNForLID(ctx, lid)
+		return err
+	})
+	return pn, err
+}
+
+// GetLIDForPN implements store.LIDStore.
+func (p patientLIDs) GetLIDForPN(ctx context.Context, pn types.JID) (lid types.JID, err error) {
+	err = patiently(ctx, func() error {
+		lid, err = p.LIDStore.GetLIDForPN(ctx, pn)
+		return err
+	})
+	return lid, err
+}
+
+// GetManyLIDsForPNs implements store.LIDStore.
+func (p patientLIDs) GetManyLIDsForPNs(ctx context.Context, pns []types.JID) (lids map[types.JID]types.JID, err error) {
+	err = patiently(ctx, func() error {
+		lids, err = p.LIDStore.GetManyLIDsForPNs(ctx, pns)
+		return err
+	})
+	return lids, err
 }
 
 const firstPause, longestPause = 200 * time.Millisecond, 10 * time.Second

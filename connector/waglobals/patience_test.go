@@ -10,6 +10,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
 	"go.mau.fi/whatsmeow/store"
+	"go.mau.fi/whatsmeow/types"
 )
 
 // failing is a buffer whose first tries fail.
@@ -123,11 +124,57 @@ func (f *failingSessions) HasSession(context.Context, string) (bool, error) {
 
 func (f *failingSessions) PutSession(context.Context, string, []byte) error { return f.next() }
 
+type failingSecrets struct {
+	store.MsgSecretStore
+	failing
+}
+
+func (f *failingSecrets) PutMessageSecrets(context.Context, []store.MessageSecretInsert) error {
+	return f.next()
+}
+
+func (f *failingSecrets) PutMessageSecret(context.Context, types.JID, types.JID, types.MessageID, []byte) error {
+	return f.next()
+}
+
+func (f *failingSecrets) GetMessageSecret(context.Context, types.JID, types.JID, types.MessageID) ([]byte, types.JID, error) {
+	return []byte("secret"), types.EmptyJID, f.next()
+}
+
+type failingLIDs struct {
+	store.LIDStore
+	failing
+}
+
+func (f *failingLIDs) GetPNForLID(context.Context, types.JID) (types.JID, error) {
+	return types.NewJID("1", types.DefaultUserServer), f.next()
+}
+
+func (f *failingLIDs) GetLIDForPN(context.Context, types.JID) (types.JID, error) {
+	return types.NewJID("1", types.HiddenUserServer), f.next()
+}
+
+func (f *failingLIDs) GetManyLIDsForPNs(context.Context, []types.JID) (map[types.JID]types.JID, error) {
+	return map[types.JID]types.JID{}, f.next()
+}
+
 func TestEncryptionWaitsForTheDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		away := &pq.Error{Code: "57P03"}
-		identities, sessions := &failingIdentities{}, &failingSessions{}
-		device := &store.Device{EventBuffer: &failing{}, Identities: identities, Sessions: sessions}
+		identities, sessions, secrets, lids := &failingIdentities{}, &failingSessions{}, &failingSecrets{}, &failingLIDs{}
+		device := &store.Device{EventBuffer: &failing{}, Identities: identities, Sessions: sessions, MsgSecrets: secrets, LIDs: lids}
+		all := []*failing{&identities.failing, &sessions.failing, &secrets.failing, &lids.failing}
+		fail := func() {
+			for _, one := range all {
+				one.errs, one.tries = []error{away, away}, 0
+			}
+		}
+		tries := func() (sum int) {
+			for _, one := range all {
+				sum += one.tries
+			}
+			return sum
+		}
 		Patient(device)
 		ask := map[string]func(context.Context) (bool, error){
 			"PutIdentity": func(ctx context.Context) (bool, error) {
@@ -142,24 +189,44 @@ func TestEncryptionWaitsForTheDatabase(t *testing.T) {
 			},
 			"HasSession": func(ctx context.Context) (bool, error) { return device.Sessions.HasSession(ctx, "") },
 			"PutSession": func(ctx context.Context) (bool, error) { return true, device.Sessions.PutSession(ctx, "", nil) },
+			"PutMessageSecrets": func(ctx context.Context) (bool, error) {
+				return true, device.MsgSecrets.PutMessageSecrets(ctx, nil)
+			},
+			"PutMessageSecret": func(ctx context.Context) (bool, error) {
+				return true, device.MsgSecrets.PutMessageSecret(ctx, types.EmptyJID, types.EmptyJID, "", nil)
+			},
+			"GetMessageSecret": func(ctx context.Context) (bool, error) {
+				secret, _, err := device.MsgSecrets.GetMessageSecret(ctx, types.EmptyJID, types.EmptyJID, "")
+				return string(secret) == "secret", err
+			},
+			"GetPNForLID": func(ctx context.Context) (bool, error) {
+				pn, err := device.LIDs.GetPNForLID(ctx, types.EmptyJID)
+				return pn.User == "1", err
+			},
+			"GetLIDForPN": func(ctx context.Context) (bool, error) {
+				lid, err := device.LIDs.GetLIDForPN(ctx, types.EmptyJID)
+				return lid.User == "1", err
+			},
+			"GetManyLIDsForPNs": func(ctx context.Context) (bool, error) {
+				lids, err := device.LIDs.GetManyLIDsForPNs(ctx, nil)
+				return lids != nil, err
+			},
 		}
 		for name, ask := range ask {
-			identities.errs, sessions.errs = []error{away, away}, []error{away, away}
-			identities.tries, sessions.tries = 0, 0
-			if ok, err := ask(t.Context()); !ok || err != nil || identities.tries+sessions.tries != 3 {
-				t.Errorf("%s: %t, %v after %d tries, want true, none after 3", name, ok, err, identities.tries+sessions.tries)
+			fail()
+			if ok, err := ask(t.Context()); !ok || err != nil || tries() != 3 {
+				t.Errorf("%s: %t, %v after %d tries, want true, none after 3", name, ok, err, tries())
 			}
 			// The transaction is repeated as a whole.
-			identities.errs, sessions.errs = []error{away, away}, []error{away, away}
-			identities.tries, sessions.tries = 0, 0
+			fail()
 			whole := 0
 			err := device.EventBuffer.DoDecryptionTxn(t.Context(), func(ctx context.Context) error {
 				whole++
 				_, err := ask(ctx)
 				return err
 			})
-			if err != nil || whole != 3 || identities.tries+sessions.tries != 3 {
-				t.Errorf("%s in a transaction: %v after %d of it with %d tries, want none after 3 with 3", name, err, whole, identities.tries+sessions.tries)
+			if err != nil || whole != 3 || tries() != 3 {
+				t.Errorf("%s in a transaction: %v after %d of it with %d tries, want none after 3 with 3", name, err, whole, tries())
 			}
 		}
 	})

@@ -25,6 +25,11 @@ func (c *Client) onEvent(raw any) (received bool) {
 	defer c.work.Done()
 	defer uplink.Recover(c.login, "whatsapp events")
 	c.judge(raw)
+	return uplink.Insist(c.ctx, func() bool { return c.take(raw) })
+}
+
+// take is false if something of ours, the database as a rule, could not take the event.
+func (c *Client) take(raw any) bool {
 	switch evt := raw.(type) {
 	case *events.Message:
 		return c.onMessage(evt)
