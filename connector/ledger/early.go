@@ -17,6 +17,9 @@ import (
 // tries (64 s in appservice/consumers/roomserver.go v0.15). Synapse's pauses grow without end, but begin with two seconds.
 const earlyLimit = 90 * time.Second
 
+// mostEarly bounds what is put off; more than that is handled as it comes.
+const mostEarly = 1000
+
 // early is what came before the event that it is about, by that event's id. The ledger's lock guards it.
 type early map[id.EventID][]*item
 
@@ -27,9 +30,9 @@ func (l *Ledger) putOff(it *item) bool {
 	if target == "" || limit <= 0 || !l.unknown(it, target) {
 		return false
 	}
-	l.lock.Lock()
-	l.early[target] = append(l.early[target], it)
-	l.lock.Unlock()
+	if !l.early.add(l, target, it) {
+		return false
+	}
 	if !l.unknown(it, target) && l.early.drop(l, it) { // it came meanwhile
 		return false
 	}
@@ -62,6 +65,20 @@ func (l *Ledger) knows(ctx context.Context, target id.EventID) (bool, error) {
 	}
 	row, err := l.bridge.DB.Reaction.GetByMXID(ctx, target)
 	return row != nil, err
+}
+
+// add is false if there is no room for more.
+func (e early) add(l *Ledger, target id.EventID, it *item) bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	count := 0
+	for _, items := range e {
+		count += len(items)
+	}
+	if count < mostEarly {
+		e[target] = append(e[target], it)
+	}
+	return count < mostEarly
 }
 
 // take takes out what waits for an event. The ledger's lock is held.
