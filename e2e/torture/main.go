@@ -42,13 +42,14 @@ type options struct {
 	keep       string
 	fresh      bool
 	everyStep  bool
+	limit      time.Duration
 }
 
 func main() {
 	var opts options
 	flag.Uint64Var(&opts.seed, "seed", uint64(time.Now().UnixNano())%1_000_000, "chooses traffic and blows; printed, so that a run can be repeated")
 	flag.IntVar(&opts.kills, "kills", 240, "how many rounds, each with a blow; some five of six kill the bridge")
-	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for some of the steps, as far as they fit into 80 seconds")
+	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for some of the steps, as far as they fit into -limit")
 	flag.StringVar(&opts.homeserver, "homeserver", "", "synapse or dendrite; by default Synapse if this machine can have it")
 	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
 	flag.StringVar(&opts.encryption, "encryption", "", "appservice, sync or off; by default what the homeserver can do")
@@ -58,6 +59,7 @@ func main() {
 	flag.StringVar(&opts.keep, "keep", "", "keep all files in this folder")
 	flag.BoolVar(&opts.fresh, "fresh", true, "begin a new chat in each round, so that rooms are made under blows, too")
 	flag.BoolVar(&opts.everyStep, "steps", false, "instead, do each thing once for each step of its way, and kill the bridge there")
+	flag.DurationVar(&opts.limit, "limit", 80*time.Second, "after how long a short run strikes no more blows; a busy machine needs more for all of them")
 	flag.Parse()
 	os.Exit(run(opts))
 }
@@ -200,16 +202,13 @@ func (t *torture) close() {
 	}
 }
 
-// shortLimit is after how long a short run strikes no more blows, so that it ends in time on a busy machine, too.
-const shortLimit = 80 * time.Second
-
 // rounds strikes one blow after the other, each in the midst of traffic.
 func (t *torture) rounds(ctx context.Context) error {
 	for i, b := range t.plan {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if t.opts.short && time.Since(t.began) > shortLimit {
+		if t.opts.short && time.Since(t.began) > t.opts.limit {
 			for _, left := range t.plan[i:] {
 				fmt.Println("left out for want of time:", left.name)
 			}
