@@ -202,6 +202,27 @@ func (a *account) rooms() map[id.UserID][]*lab.Room {
 	return found
 }
 
+// markUnshown marks what the contacts write from now on, and what the user does not see yet, as something that may be overtaken:
+// the network may hold that back, too, when it delivers it after all.
+func (a *account) markUnshown() {
+	rooms := a.rooms()
+	a.lock.Lock()
+	defer a.lock.Unlock()
+	a.late = true
+	for _, c := range a.chats {
+		seen := make(map[string]bool)
+		for _, room := range rooms[c.ghost] {
+			list, _, _ := c.inMatrix(room)
+			for _, found := range list {
+				seen[found.text] = true
+			}
+		}
+		for _, s := range c.in {
+			s.late = s.late || !seen[s.text] && (s.edited == "" || !seen[s.edited])
+		}
+	}
+}
+
 // newAccounts makes users with an account on each network, and the first chats in peace, so that there is somewhere to
 // write from the first round on.
 func newAccounts(ctx context.Context, stack *lab.Stack, on []network, users, chats int) ([]*account, error) {

@@ -204,9 +204,7 @@ func (t *torture) disorder(ctx context.Context, away time.Duration, name string,
 		fault := a.network.twice
 		if late {
 			fault = a.network.late
-			a.lock.Lock()
-			a.late = true
-			a.lock.Unlock()
+			a.markUnshown()
 		}
 		fault.Person = a.me.ID
 		made, err := t.stack.Simulator.AddFault(ctx, name, fault)
