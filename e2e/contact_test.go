@@ -11,12 +11,17 @@ import (
 	"crosschat/simulator/control"
 )
 
-// contactsList shows the people of the phone's address book, by the names that stand there, and nobody else.
+// contactsList shows the people of the address book, by the names that stand there, and nobody else; or those of the
+// account's chats, where there is none.
 func contactsList(s *stage) {
-	anna, ben := s.newPerson(control.NewPerson{Name: "Anna"}), s.newPerson(control.NewPerson{Name: "Ben"})
+	anna, ben := s.newPerson(control.NewPerson{Name: "Anna " + randomHex(2)}), s.newPerson(control.NewPerson{Name: "Ben " + randomHex(2)})
 	stranger := s.newPerson(control.NewPerson{Name: "Stranger " + randomHex(2)})
 	known := func(p *person, name string) string {
 		s.Helper()
+		if s.side.traits().chatsAreContacts {
+			p.writes(s.me, s.text("hello"))
+			return p.Name
+		}
 		s.must(s.stack.Simulator.SetContact(s.ctx, s.side.control(), s.me.ID, control.Contact{ID: p.ID, Name: name}))
 		if s.side.traits().addressBook {
 			return name
@@ -37,10 +42,21 @@ func contactsList(s *stage) {
 			}
 		}
 		if strings.Contains(answer, s.side.id(stranger.Person)) {
-			s.Errorf("the bot lists %q, with somebody who is not in the address book", answer)
+			s.Errorf("the bot lists %q, with somebody who is no contact", answer)
 		}
 		return nil
 	})
+}
+
+func search(s *stage) {
+	name := "Zora Zeh " + randomHex(3)
+	zora := s.newPerson(control.NewPerson{Name: name})
+	s.logIn()
+	answer, err := s.bot.Ask(s.ctx, "search "+name)
+	s.must(err)
+	if !strings.Contains(answer, name) || !strings.Contains(answer, zora.ID) {
+		s.Errorf("the bot answers %q, want %s with id %s", answer, name, zora.ID)
+	}
 }
 
 // startChat starts chats by number, by id and by inviting the puppet, and tries somebody who does not exist.

@@ -5,7 +5,6 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
-	"slices"
 
 	"maunium.net/go/mautrix/event"
 
@@ -32,25 +31,12 @@ func imageIn(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	caption, data := s.text("look at this"), photo(640, 480, 3)
+	caption, data := s.caption("image", "look at this"), photo(640, 480, 3)
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "image", Data: data, MIMEType: "image/jpeg", Caption: caption, Width: 640, Height: 480, Thumbnail: photo(64, 48, 3),
 	}})
-	evt, err := portal.AwaitEvent(s.ctx, 0, "a picture from Anna", func(evt *event.Event) bool {
-		return evt.Sender == anna.mxid && evt.Type == event.EventMessage && evt.Content.AsMessage().MsgType == event.MsgImage
-	})
-	s.must(err)
-	s.mustBeEncrypted(evt)
-	content := evt.Content.AsMessage()
-	if content.Body != caption {
-		s.Errorf("the caption is %q, want %q", content.Body, caption)
-	}
-	if content.FileName == "" || content.FileName == caption {
-		s.Errorf("the file's name is %q, want one of its own", content.FileName)
-	}
-	if encrypted := content.File != nil; encrypted != (s.stack.Setting.Encryption != lab.EncryptionOff) {
-		s.Errorf("the file is encrypted: %t, in setting %s", encrypted, s.stack.Setting)
-	}
+	content := s.gets(portal, 0, anna, "a picture from Anna", isKind(event.MsgImage)).Content.AsMessage()
+	s.mustBeCaptioned(content, caption)
 	if info := content.Info; info == nil {
 		s.Error("the picture has no info")
 	} else {
@@ -61,11 +47,7 @@ func imageIn(s *stage) {
 			s.Error("the picture has neither blurhash nor thumbnail")
 		}
 	}
-	got, err := s.user.Download(s.ctx, content)
-	s.must(err)
-	if !bytes.Equal(got, data) {
-		s.Errorf("the picture has %d bytes, want the sent %d", len(got), len(data))
-	}
+	s.mustHold(content, data)
 	if thumbnail, err := s.user.DownloadThumbnail(s.ctx, content); err != nil {
 		s.Error(err)
 	} else if thumbnail != nil {
@@ -74,50 +56,44 @@ func imageIn(s *stage) {
 		}
 	}
 	// One with no caption must not have its file name taken for one.
+	from := portal.Mark()
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: data, MIMEType: "image/jpeg", Width: 640, Height: 480}})
-	evt, err = portal.AwaitEvent(s.ctx, 0, "a second picture", func(e *event.Event) bool {
-		return e.ID != evt.ID && e.Sender == anna.mxid && e.Type == event.EventMessage && e.Content.AsMessage().MsgType == event.MsgImage
-	})
-	s.must(err)
-	if c := evt.Content.AsMessage(); c.FileName != "" && c.FileName != c.Body {
-		s.Errorf("a picture without caption has body %q beside its file's name %q", c.Body, c.FileName)
-	}
+	s.mustBeCaptioned(s.gets(portal, from, anna, "a second picture", isKind(event.MsgImage)).Content.AsMessage(), "")
 }
 
 func imageOut(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
+	messages, deletions := 0, 0
 	for _, caption := range []string{s.text("my view"), ""} {
 		from, data := len(anna.timeline()), photo(800, 600, 4+len(caption))
-		_, err := portal.SendFile(s.ctx, lab.File{
+		sent, err := portal.SendFile(s.ctx, lab.File{
 			Type: event.MsgImage, Name: "view.jpg", Caption: caption, MIMEType: "image/jpeg", Data: data, Width: 800, Height: 600,
 		})
 		s.must(err)
-		e := anna.sees(control.Match{From: from, Kind: control.KindMessage, Sender: s.me.ID})[0]
-		anna.mustBeEncrypted(e)
-		switch {
-		case e.MediaError != "":
-			s.Errorf("Anna's phone can't open the picture: %s", e.MediaError)
-		case e.Media == nil:
-			s.Errorf("Anna's phone got no picture but %q", e.Text)
-		default:
-			if !bytes.Equal(e.Media.Data, data) {
-				s.Errorf("the picture has %d bytes, want the sent %d", len(e.Media.Data), len(data))
-			}
-			if e.Media.Kind != "image" || e.Media.MIMEType != "image/jpeg" || e.Media.Width != 800 || e.Media.Height != 600 {
-				s.Errorf("it is a %s, %s, %dx%d; want an image, image/jpeg, 800x600", e.Media.Kind, e.Media.MIMEType, e.Media.Width, e.Media.Height)
-			}
-			if e.Media.Caption != caption {
-				s.Errorf("its caption is %q, want %q", e.Media.Caption, caption)
-			}
-			// Where the network can read the picture, its server makes the thumbnails.
-			if len(e.Media.Thumbnail) == 0 && e.Encrypted != "" {
-				s.Error("it has no thumbnail")
-			}
+		got := anna.seesFile(from, "image")
+		messages++
+		if !bytes.Equal(got.Data, data) {
+			s.Errorf("the picture has %d bytes, want the sent %d", len(got.Data), len(data))
+		}
+		if got.MIMEType != "image/jpeg" || got.Width != 800 || got.Height != 600 {
+			s.Errorf("it is %s, %dx%d; want image/jpeg, 800x600", got.MIMEType, got.Width, got.Height)
+		}
+		// Where the network can read the picture, its server makes the thumbnails.
+		if len(got.Thumbnail) == 0 && s.side.traits().clientsMeasure {
+			s.Error("it has no thumbnail")
+		}
+		if text := anna.seesCaption(got, caption); text != nil {
+			messages, deletions = messages+1, 2
+			s.captionFollows(portal, sent, anna, text.ID)
 		}
 	}
-	if n := len(slices.DeleteFunc(anna.timeline(), func(e control.Event) bool { return e.Kind != control.KindMessage || e.FromMe })); n != 2 {
-		s.Errorf("Anna's phone got %d messages, want the 2 pictures", n)
+	s.fence(portal, anna)
+	if n := len(anna.got(control.KindMessage)); n != messages+1 {
+		s.Errorf("Anna's phone got %d messages, want the 2 pictures with their captions, %d in all, and the fence", n, messages)
+	}
+	if n := len(anna.got(control.KindRevoke)); n != deletions {
+		s.Errorf("Anna's phone got %d deletions, want %d", n, deletions)
 	}
 }

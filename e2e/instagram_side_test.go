@@ -88,14 +88,6 @@ func (i instagram) called(s *stage, p *person) string {
 	return *i.account(s, p, instagramAccount{}).Username
 }
 
-func (instagram) traits() traits {
-	return traits{
-		past: true, pins: true, noArchive: true, founder: 50, imageLimit: 8_000_000, imageLimitText: "7.6 MiB",
-		unknown:      []string{"instagram-399999999999", "@nobody.like.that", "https://www.instagram.com/nobody.like.that/"},
-		unknownTexts: []string{"nobody on Instagram"},
-	}
-}
-
 func (instagram) identifiers(p control.Person) []string {
 	return []string{"@" + p.Username, "https://www.instagram.com/" + p.Username + "/"}
 }

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -42,75 +41,53 @@ func (s *stage) fence(portal *roomOf, p *person) {
 	p.reads(s.me, text)
 }
 
-func textLong(s *stage) {
-	const limit = 65536 // characters, on WhatsApp
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	from := len(texts(portal.Room, anna.mxid))
-	long := s.text("long") + " " + strings.Repeat("wörter über wörter ", limit)
-	long = string([]rune(long)[:limit])
-	anna.writes(s.me, long)
-	s.await("all of the long text", func(context.Context) error {
-		if got := strings.Join(texts(portal.Room, anna.mxid)[from:], ""); got != long {
-			return fmt.Errorf("%d bytes are here, want %d", len(got), len(long))
-		}
-		return nil
-	})
-	// No Matrix event holds as much, but HTML gets longer: 512 lines of 64 characters, quoted 32 times.
-	line := strings.Repeat("a", 63)
-	quoted := func(last string) string {
-		lines := strings.Repeat(line+"<br>", 511) + last
-		return strings.Repeat("<blockquote>", 32) + lines + strings.Repeat("</blockquote>", 32)
-	}
-	before := len(anna.timeline())
-	_, err := portal.SendHTML(s.ctx, "at the limit", quoted(line+"b"))
-	s.must(err)
-	e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
-	if n := len([]rune(e.Text)); n != limit || !strings.HasSuffix(e.Text, "ab") {
-		s.Errorf("the text at the limit has %d characters, want %d", n, limit)
-	}
-	s.failsToSend()
-	mark := portal.Mark()
-	_, err = portal.SendHTML(s.ctx, "over the limit", quoted(line+"bc"))
-	s.must(err)
-	s.tells(portal, mark, "65537", "at most 65536")
-	s.fence(portal, anna)
-	if got := anna.textsFrom(s.me); len(got) != 2 {
-		s.Errorf("Anna's phone has %d texts, want the one at the limit and the fence", len(got))
-	}
-}
+// marked is a text with the network's marks, and as HTML. Without HTML it has none.
+type marked struct{ text, html string }
 
-func formatIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	for _, test := range []struct{ words, want string }{
+func (whatsapp) marks() []marked {
+	return []marked{
 		{"*bold* _italic_ ~gone~ `code` *_both_*", "<strong>bold</strong> <em>italic</em> <del>gone</del> <code>code</code> <strong><em>both</em></strong>"},
 		{"```a <b>\n  c```\n", "<pre><code>a &lt;b&gt;\n  c</code></pre>"},
 		{"> quoted\nanswer", "<blockquote>quoted</blockquote>answer"},
 		{"- one\n- two\n", "<ul><li>one</li><li>two</li></ul>"},
 		{"1. one\n2. two\n", "<ol><li>one</li><li>two</li></ol>"},
 		{"snake_case_name and 2*3*4 =", ""},
-	} {
-		text := s.text(test.words)
-		suffix := strings.TrimPrefix(text, test.words)
+	}
+}
+
+// marks: Messenger has no lists, and no marks inside marks.
+func (messenger) marks() []marked {
+	return []marked{
+		{"*bold* _italic_ ~gone~ `code`", "<strong>bold</strong> <em>italic</em> <del>gone</del> <code>code</code>"},
+		{"> quoted\nanswer", "<blockquote>quoted</blockquote>answer"},
+		{"- one and snake_case_name, 2*3*4", ""},
+	}
+}
+
+func (instagram) marks() []marked { return messenger{}.marks() }
+
+func formatIn(s *stage) {
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	for _, test := range s.side.marks() {
+		text := s.text(test.text)
 		anna.writes(s.me, text)
 		evt, err := portal.AwaitText(s.ctx, 0, anna.mxid, text)
 		s.must(err)
-		want := test.want
+		want := test.html
 		if want != "" {
-			want += suffix
-			if strings.HasSuffix(test.words, "\n") {
-				want = test.want + suffix
-			}
+			want += strings.TrimPrefix(text, test.text)
 		}
 		if c := evt.Content.AsMessage(); c.FormattedBody != want || want != "" && c.Format != event.FormatHTML {
 			s.Errorf("%q became %q, want %q", text, c.FormattedBody, want)
 		}
 	}
 	// A caption has marks, too.
-	caption, from := s.text("*look*"), portal.Mark()
+	caption, from := s.caption("image", "*look*"), portal.Mark()
+	if caption == "" {
+		return
+	}
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 1), MIMEType: "image/jpeg", Caption: caption}})
 	want := "<strong>look</strong>" + strings.TrimPrefix(caption, "*look*")
 	if c := s.gets(portal, from, anna, "a picture with a caption", holding(caption)).Content.AsMessage(); c.FormattedBody != want {
@@ -118,25 +95,35 @@ func formatIn(s *stage) {
 	}
 }
 
+// written are what HTML becomes on the network, beside what is the same on all.
+func (whatsapp) written() []marked {
+	return []marked{
+		{"*_both_* ", "<strong><em>both</em></strong> "},
+		{"```a <b>\n  c```\n", "<pre><code class=\"language-go\">a &lt;b&gt;\n  c</code></pre>"},
+		{"- one\n- two\n", "<ul><li>one</li><li>two</li></ul>"},
+		{"2. one\n3. two\n", "<ol start=\"2\"><li>one</li><li>two</li></ol>"},
+		{"*Title*\n\nfirst\n\nsecond\n\n", "<h1>Title</h1><p>first</p><p>second</p>"},
+	}
+}
+
+func (messenger) written() []marked { return nil }
+func (instagram) written() []marked { return nil }
+
 func formatOut(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	for _, test := range []struct{ html, want string }{
-		{"<b>bold</b> <i>italic</i> <del>gone</del> <code>code</code> <strong><em>both</em></strong> ", "*bold* _italic_ ~gone~ `code` *_both_* "},
-		{"<pre><code class=\"language-go\">a &lt;b&gt;\n  c</code></pre>", "```a <b>\n  c```\n"},
-		{"<blockquote>quoted</blockquote>answer ", "> quoted\nanswer "},
-		{"<ul><li>one</li><li>two</li></ul>", "- one\n- two\n"},
-		{"<ol start=\"2\"><li>one</li><li>two</li></ol>", "2. one\n3. two\n"},
-		{"<h1>Title</h1><p>first</p><p>second</p>", "*Title*\n\nfirst\n\nsecond\n\n"},
-		{`<a href="https://example.org/x">here</a> `, "here (https://example.org/x) "},
-		{`<mx-reply>no</mx-reply><blink onclick="leak">plain</blink><!-- no --><script>no</script> &amp; <u>more</u> `, "plain & more "},
-	} {
+	for _, test := range append(s.side.written(),
+		marked{"*bold* _italic_ ~gone~ `code` ", "<b>bold</b> <i>italic</i> <del>gone</del> <code>code</code> "},
+		marked{"> quoted\nanswer ", "<blockquote>quoted</blockquote>answer "},
+		marked{"here (https://example.org/x) ", `<a href="https://example.org/x">here</a> `},
+		marked{"plain & more ", `<mx-reply>no</mx-reply><blink onclick="leak">plain</blink><!-- no --><script>no</script> &amp; <u>more</u> `},
+	) {
 		canary := s.text("end")
 		before := len(anna.timeline())
 		_, err := portal.SendHTML(s.ctx, "fallback", test.html+canary)
 		s.must(err)
-		want := strings.TrimLeft(test.want+canary, "\n")
+		want := test.text + canary
 		e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
 		if strings.ReplaceAll(e.Text, "\n\n", "\n") != strings.ReplaceAll(want, "\n\n", "\n") {
 			s.Errorf("%q arrived as %q, want %q", test.html, e.Text, want)
@@ -148,9 +135,7 @@ func formatOut(s *stage) {
 		Change: func(c *event.MessageEventContent) { c.Format, c.FormattedBody = event.FormatHTML, "<b>"+caption+"</b>" },
 	})
 	s.must(err)
-	if e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]; e.Text != "*"+caption+"*" {
-		s.Errorf("the caption arrived as %q, want %q", e.Text, "*"+caption+"*")
-	}
+	anna.seesCaption(anna.seesFile(before, "image"), "*"+caption+"*")
 }
 
 // namingSide is a side on which mentions call people otherwise than by their names.
@@ -196,41 +181,77 @@ func mentionOut(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	canary, before := s.text("see"), len(anna.timeline())
+	at := "@" + s.side.mention(s, anna)
 	pill := fmt.Sprintf(`<a href="https://matrix.to/#/%s">Anna</a>`, anna.mxid)
-	_, err := portal.SendHTML(s.ctx, "Anna: see", "👩🏿‍🚒 🦄<br>\n"+pill+": <b>look "+pill+"</b> "+canary)
-	s.must(err)
-	e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
-	if want := "👩🏿‍🚒 🦄\n@" + anna.LID + ": *look @" + anna.LID + "* " + canary; e.Text != want {
-		s.Errorf("the text is %q, want %q", e.Text, want)
+	tests := []marked{{at + ": look ", pill + ": look "}}
+	if s.side.traits().nested {
+		tests = append(tests, marked{at + ": *look " + at + "* ", pill + ": <b>look " + pill + "</b> "})
 	}
-	if !slices.Equal(e.Mentions, []string{anna.ID}) {
-		s.Errorf("mentioned are %q, want Anna", e.Mentions)
+	for _, test := range tests {
+		canary, before := s.text("see"), len(anna.timeline())
+		_, err := portal.SendHTML(s.ctx, "Anna: see", "👩🏿‍🚒 🦄<br>\n"+test.html+canary)
+		s.must(err)
+		e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
+		if want := "👩🏿‍🚒 🦄\n" + test.text + canary; e.Text != want {
+			s.Errorf("the text is %q, want %q", e.Text, want)
+		}
+		if !slices.Equal(e.Mentions, []string{anna.ID}) {
+			s.Errorf("mentioned are %q, want Anna", e.Mentions)
+		}
+		// An offset counts UTF-16 units: seven of the fire fighter, a space, two of the unicorn, a line break.
+		raw := strings.ToLower(string(e.Raw))
+		if s.side.traits().offsets && (!strings.Contains(raw, `"offset":11`) || !strings.Contains(raw, fmt.Sprintf(`"length":%d`, len(at)))) {
+			s.Errorf("the mention stands in %s, want it at 11, %d long", e.Raw, len(at))
+		}
 	}
+}
+
+// mention is the address: texts have no other mark of a mention.
+func (whatsapp) mention(_ *stage, p *person) string      { return p.LID }
+func (messengerE2EE) mention(_ *stage, p *person) string { return p.ID + "@msgr" }
+
+// mention is the name: a message says beside its text where in it somebody is mentioned.
+func (messenger) mention(_ *stage, p *person) string   { return p.Name }
+func (i instagram) mention(s *stage, p *person) string { return i.called(s, p) }
+
+// linkSide is implemented by all sides.
+type linkSide interface {
+	// links are messages with the text, each with a preview of https://example.org/a?b=c by the title "A title", about "What
+	// it is about". If the network has pictures of such previews, it is the given one, of 64x48.
+	links(s *stage, text string, picture []byte) []json.RawMessage
+}
+
+func (whatsapp) links(s *stage, text string, picture []byte) []json.RawMessage {
+	s.Helper()
+	return []json.RawMessage{rawOf(s, map[string]any{"extendedTextMessage": map[string]any{
+		"text": text, "matchedText": "https://example.org/a?b=c", "title": "A title", "description": "What it is about", "JPEGThumbnail": picture,
+	}})}
 }
 
 func linkIn(s *stage) {
 	anna := s.newPerson(control.NewPerson{Name: "Anna"})
 	s.logIn()
 	portal := s.greeted(anna)
-	text, picture, from := s.text("look at https://example.org/a?b=c"), photo(64, 48, 5), portal.Mark()
-	raw, err := json.Marshal(map[string]any{"extendedTextMessage": map[string]any{
-		"text": text, "matchedText": "https://example.org/a?b=c", "title": "A title", "description": "What it is about", "JPEGThumbnail": picture,
-	}})
-	s.must(err)
-	anna.sends(control.SendRequest{To: s.me.ID, Raw: raw})
-	content := s.gets(portal, from, anna, "a text with a link", holding(text)).Content.AsMessage()
-	if len(content.BeeperLinkPreviews) != 1 {
-		s.Fatalf("the event has %d previews, want 1", len(content.BeeperLinkPreviews))
+	text, picture := s.text("look at https://example.org/a?b=c"), photo(64, 48, 5)
+	for _, raw := range s.side.(linkSide).links(s, text, picture) {
+		from := portal.Mark()
+		anna.sends(control.SendRequest{To: s.me.ID, Raw: raw})
+		content := s.gets(portal, from, anna, "a text with a link", holding(text)).Content.AsMessage()
+		if len(content.BeeperLinkPreviews) != 1 || content.Body != text {
+			s.Fatalf("the event is %q with %d previews, want %q with one", content.Body, len(content.BeeperLinkPreviews), text)
+		}
+		p := content.BeeperLinkPreviews[0]
+		if p.MatchedURL != "https://example.org/a?b=c" || p.CanonicalURL != p.MatchedURL || p.Title != "A title" || p.Description != "What it is about" {
+			s.Errorf("the preview is %+v", p)
+		}
+		if !s.side.traits().linkPictures {
+			continue
+		}
+		if p.ImageWidth != 64 || p.ImageHeight != 48 || p.ImageType != "image/jpeg" {
+			s.Errorf("its picture is %dx%d, %q; want 64x48, image/jpeg", p.ImageWidth, p.ImageHeight, p.ImageType)
+		}
+		s.mustHold(&event.MessageEventContent{URL: p.ImageURL, File: p.ImageEncryption}, picture)
 	}
-	p := content.BeeperLinkPreviews[0]
-	if p.MatchedURL != "https://example.org/a?b=c" || p.CanonicalURL != p.MatchedURL || p.Title != "A title" || p.Description != "What it is about" {
-		s.Errorf("the preview is %+v", p)
-	}
-	if p.ImageWidth != 64 || p.ImageHeight != 48 || p.ImageType != "image/jpeg" {
-		s.Errorf("its picture is %dx%d, %q; want 64x48, image/jpeg", p.ImageWidth, p.ImageHeight, p.ImageType)
-	}
-	s.mustHold(&event.MessageEventContent{URL: p.ImageURL, File: p.ImageEncryption}, picture)
 }
 
 // holding accepts messages of any kind with a text in them.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -55,14 +54,6 @@ func (messengerE2EE) drops(r *rand.Rand, p control.Person) []drop {
 	}
 	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
-}
-
-// traits: nothing is known by which a client could end its registration.
-func (m messengerE2EE) traits() traits {
-	t := m.messenger.traits()
-	t.clientsMeasure, t.music, t.groupEncryption, t.past = true, true, "skmsg", false
-	t.imageLimit, t.imageLimitText = 100<<20, "100.0 MiB"
-	return t
 }
 
 func (messengerE2EE) refusals(p control.Person) []refusal {
@@ -202,13 +193,15 @@ func loginRegister(s *stage) {
 	}
 }
 
-// moving implements movingSide.
-func (messengerE2EE) moving(s *stage, latitude float64, sequence, seconds int) json.RawMessage {
-	s.Helper()
-	return consumer(s, map[string]any{"liveLocationMessage": map[string]any{
-		"location": map[string]any{"degreesLatitude": latitude, "degreesLongitude": 13}, "sequenceNumber": fmt.Sprint(sequence),
-		"timeOffset": seconds, "caption": map[string]any{"text": "on my way"},
-	}})
+// moves implements movingSide.
+func (messengerE2EE) moves(s *stage, by *person) (at func(float64, int, int), numbered bool) {
+	return func(latitude float64, sequence, seconds int) {
+		s.Helper()
+		by.sends(control.SendRequest{To: s.me.ID, Raw: consumer(s, map[string]any{"liveLocationMessage": map[string]any{
+			"location": map[string]any{"degreesLatitude": latitude, "degreesLongitude": 13}, "sequenceNumber": fmt.Sprint(sequence),
+			"timeOffset": seconds, "caption": map[string]any{"text": "on my way"},
+		}})})
+	}, true
 }
 
 // repliesBesides implements replySide: an answer to a story says what it answers.

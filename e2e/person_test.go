@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"time"
 
 	"maunium.net/go/mautrix/id"
@@ -37,6 +39,14 @@ func (p *person) sends(req control.SendRequest) control.Sent {
 	sent, err := p.s.stack.Simulator.Send(p.s.ctx, p.s.side.control(), p.ID, req)
 	p.s.must(err)
 	return sent
+}
+
+// rawOf is a message in the network's own form, for what the control API has no word for.
+func rawOf(s *stage, message map[string]any) json.RawMessage {
+	s.Helper()
+	data, err := json.Marshal(message)
+	s.must(err)
+	return data
 }
 
 // sees waits for events on the person's phone.
@@ -75,6 +85,12 @@ func (p *person) timeline() []control.Event {
 	events, err := p.s.stack.Simulator.Timeline(p.s.ctx, p.s.side.control(), p.ID, 0)
 	p.s.must(err)
 	return events
+}
+
+// got returns what of a kind others made happen on the person's phone.
+func (p *person) got(kind string) []control.Event {
+	p.s.Helper()
+	return slices.DeleteFunc(p.timeline(), func(e control.Event) bool { return e.Kind != kind || e.FromMe })
 }
 
 // textsFrom returns the texts that somebody's messages had on this person's phone, in order.

@@ -36,6 +36,19 @@ type side interface {
 	identifiers(control.Person) []string
 	// id is the network's part of a person's id in Matrix.
 	id(control.Person) string
+	// marks are texts with the network's marks, written HTML that has such marks there in more ways than elsewhere.
+	marks() []marked
+	written() []marked
+	// mention is what stands in a text of the user for somebody who is mentioned, after the @.
+	mention(*stage, *person) string
+	// calls are those that the network tells of.
+	calls() []call
+	// unknowns are messages of kinds that the bridge does not know.
+	unknowns(*stage) []unknown
+	// expiring is how the servers do not give a file.
+	expiring() expiring
+	// deafness is how a connection of the person looks alive and delivers nothing.
+	deafness(control.Person) deafness
 	// refusals are ways in which the network does not take a message of the person.
 	refusals(control.Person) []refusal
 	// lostAnswers are faults each of which takes the answer to a message of the person away.

@@ -208,3 +208,69 @@ func textUnicode(s *stage) {
 		}
 	}
 }
+
+func textLong(s *stage) {
+	const limit = 65536 // characters, on WhatsApp
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	from := len(texts(portal.Room, anna.mxid))
+	long := s.text("long") + " " + strings.Repeat("wörter über wörter ", limit)
+	long = string([]rune(long)[:limit])
+	anna.writes(s.me, long)
+	s.await("all of the long text", func(context.Context) error {
+		if got := strings.Join(texts(portal.Room, anna.mxid)[from:], ""); got != long {
+			return fmt.Errorf("%d bytes are here, want %d", len(got), len(long))
+		}
+		return nil
+	})
+	// No Matrix event holds as much, but HTML gets longer: 512 lines of 64 characters, quoted 32 times.
+	line := strings.Repeat("a", 63)
+	quoted := func(last string) string {
+		lines := strings.Repeat(line+"<br>", 511) + last
+		return strings.Repeat("<blockquote>", 32) + lines + strings.Repeat("</blockquote>", 32)
+	}
+	before := len(anna.timeline())
+	_, err := portal.SendHTML(s.ctx, "at the limit", quoted(line+"b"))
+	s.must(err)
+	e := anna.sees(control.Match{From: before, Kind: control.KindMessage, Sender: s.me.ID})[0]
+	if n := len([]rune(e.Text)); n != limit || !strings.HasSuffix(e.Text, "ab") {
+		s.Errorf("the text at the limit has %d characters, want %d", n, limit)
+	}
+	s.failsToSend()
+	mark := portal.Mark()
+	_, err = portal.SendHTML(s.ctx, "over the limit", quoted(line+"bc"))
+	s.must(err)
+	s.tells(portal, mark, "65537", "at most 65536")
+	s.fence(portal, anna)
+	if got := anna.textsFrom(s.me); len(got) != 2 {
+		s.Errorf("Anna's phone has %d texts, want the one at the limit and the fence", len(got))
+	}
+}
+
+// metaTextLong: texts are shorter there, and one event holds them.
+func metaTextLong(s *stage) {
+	const limit = 20000 // UTF-16 units
+	anna := s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	portal := s.greeted(anna)
+	words := s.text("long")
+	long := words + strings.Repeat("ä🦄", limit/3)
+	long = long[:len(words)] + string([]rune(long[len(words):])[:(limit-len(words))/3*2])
+	anna.writes(s.me, long)
+	_, err := portal.AwaitText(s.ctx, 0, anna.mxid, long)
+	s.must(err)
+	full := words + strings.Repeat("x", limit-len(words))
+	_, err = portal.SendText(s.ctx, full)
+	s.must(err)
+	anna.reads(s.me, full)
+	s.failsToSend()
+	mark := portal.Mark()
+	_, err = portal.SendText(s.ctx, full+"y")
+	s.must(err)
+	s.tells(portal, mark, "20001", "at most 20000")
+	s.fence(portal, anna)
+	if got := anna.textsFrom(s.me); len(got) != 2 {
+		s.Errorf("Anna's app has %d texts, want the one at the limit and the fence", len(got))
+	}
+}

@@ -18,8 +18,10 @@ type traits struct {
 	logoutEnds bool
 	// addressBook: people are listed as contacts by the names that the user gives them.
 	addressBook bool
+	// chatsAreContacts: who has a chat with the account is a contact, and nobody else.
+	chatsAreContacts bool
 	// clientsMeasure: size, duration and thumbnail of a file are what the sending client says; the network's servers see
-	// nothing of it, so the bridge converts it to what the recipients' clients play.
+	// nothing of it.
 	clientsMeasure bool
 	// music: sound is a voice message only if it is marked as one.
 	music bool
@@ -36,8 +38,27 @@ type traits struct {
 	progress bool
 	// quotes: a reply has in it what it answers. past: what is older than the login always comes with the chat.
 	quotes, past bool
-	// captions: a file can have one.
-	captions bool
+	// captions are the kinds of files that can have one. Others' come as texts of their own.
+	captions []string
+	// plays is what videos and voice messages have to be, by their kind: the bridge converts others. What isn't in it goes
+	// as it is.
+	plays map[string]string
+	// lengths: it is said of a video how long it is, and not only to be seen in the file.
+	lengths bool
+	// oldAge is the age of a message that the user takes back, and tooOld how an error says that this is too old. Without,
+	// nothing is.
+	oldAge time.Duration
+	tooOld string
+	// receiptsOff is the command by which the user keeps read receipts back, where they can't do it on the network.
+	receiptsOff string
+	// offsets: it is said of mentions where they are in a text. nested: marks stand in marks.
+	offsets, nested bool
+	// linkPictures: previews of links have pictures.
+	linkPictures bool
+	// notShown is part of what stands in place of a message of an unknown kind. noFiles says that there are none.
+	notShown, noFiles string
+	// onceInApp is what is said of a picture that may be seen once, and only in the network's app.
+	onceInApp string
 	// imageLimit is the most that the network takes of a picture, in bytes, and how an error names it.
 	imageLimit     int
 	imageLimitText string
@@ -48,7 +69,11 @@ type traits struct {
 func (whatsapp) traits() traits {
 	return traits{
 		logoutEnds: true, addressBook: true, clientsMeasure: true, music: true, pins: true, archives: true,
-		quotes: true, captions: true, founder: 75, speakers: true, groupEncryption: "skmsg", progress: true, imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
+		quotes: true, linkPictures: true, nested: true, founder: 75, speakers: true, groupEncryption: "skmsg", progress: true,
+		captions: []string{"image", "video", "document"}, plays: map[string]string{"video": "video/mp4", "voice": opus}, lengths: true,
+		oldAge: 61 * time.Hour, tooOld: "two and a half days",
+		imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
+		notShown:     "not bridged",
 		unknown:      []string{"+1 555 999 9999", "whatsapp-lid-299999999999", "nobody", "+"},
 		unknownTexts: []string{"not on WhatsApp", "no phone number"},
 	}
@@ -56,9 +81,36 @@ func (whatsapp) traits() traits {
 
 func (messenger) traits() traits {
 	return traits{
-		past: true, captions: true, founder: 50, imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
+		past: true, offsets: true, founder: 50,
+		captions: []string{"image", "video", "document"}, lengths: true,
+		oldAge:     100 * 24 * time.Hour,
+		imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
+		notShown:     "Look at Messenger",
 		unknown:      []string{"messenger-299999999999", "299999999999", "nobody.like.that", "https://www.facebook.com/nobody.like.that"},
 		unknownTexts: []string{"nobody on Messenger"},
+	}
+}
+
+// traits: nothing is known by which a client could end its registration.
+func (m messengerE2EE) traits() traits {
+	t := m.messenger.traits()
+	t.clientsMeasure, t.music, t.groupEncryption, t.past, t.offsets = true, true, "skmsg", false, false
+	t.captions, t.plays = []string{"image", "video"}, map[string]string{"video": "video/mp4", "voice": "audio/mp4"}
+	t.imageLimit, t.imageLimitText = 100<<20, "100.0 MiB"
+	t.receiptsOff = "messenger-receipts off"
+	return t
+}
+
+func (instagram) traits() traits {
+	return traits{
+		chatsAreContacts: true, past: true, pins: true, noArchive: true, linkPictures: true, offsets: true, founder: 50,
+		plays:      map[string]string{"video": "video/mp4", "voice": "audio/mp4"},
+		oldAge:     100 * 24 * time.Hour,
+		imageLimit: 8_000_000, imageLimitText: "7.6 MiB",
+		onceInApp: "view-once picture came. It can only be seen in Instagram's app",
+		notShown:  "Look at Instagram", noFiles: "Instagram has no files",
+		unknown:      []string{"instagram-399999999999", "@nobody.like.that", "https://www.instagram.com/nobody.like.that/"},
+		unknownTexts: []string{"nobody on Instagram"},
 	}
 }
 
