@@ -29,6 +29,21 @@ func (style Markup) FromHTML(content *event.MessageEventContent, mention func(us
 	return w.placeMentions(strings.Trim(text, "\n "))
 }
 
+// emote begins a text that says what its sender does.
+const emote = "/me "
+
+// FromMatrix is FromHTML for networks on which an emote is a text with a word of its own before it.
+func (style Markup) FromMatrix(content *event.MessageEventContent, mention func(user id.UserID) (string, bool)) (string, []Mention) {
+	text, named := style.FromHTML(content, mention)
+	if content.MsgType != event.MsgEmote {
+		return text, named
+	}
+	for i := range named {
+		named[i].Start, named[i].End = named[i].Start+len(emote), named[i].End+len(emote)
+	}
+	return emote + text, named
+}
+
 // A mention is written as these around its number in htmlWriter.mentions until all text stands where it will be.
 const (
 	mentionStart = "\x01"

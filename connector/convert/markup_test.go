@@ -165,6 +165,20 @@ func TestFromHTMLMentions(t *testing.T) {
 	}
 }
 
+func TestFromMatrixEmote(t *testing.T) {
+	content := &event.MessageEventContent{
+		MsgType: event.MsgEmote, Format: event.FormatHTML, FormattedBody: `waves at <a href="https://matrix.to/#/@anna:test">Anna</a>`,
+	}
+	text, mentions := testMarkup.FromMatrix(content, nobodyButAnna)
+	if text != "/me waves at @123" || len(mentions) != 1 || text[mentions[0].Start:mentions[0].End] != "@123" {
+		t.Errorf("got %q with mentions %+v", text, mentions)
+	}
+	content.MsgType = event.MsgText
+	if text, _ = testMarkup.FromMatrix(content, nobodyButAnna); text != "waves at @123" {
+		t.Errorf("got %q of a text that is no emote", text)
+	}
+}
+
 // There and back again nothing is lost.
 func TestMarkupBothWays(t *testing.T) {
 	for _, text := range []string{

@@ -14,17 +14,7 @@ import (
 // UploadMediaStream implements bridgev2.MatrixAPI by way of a file, as for an encrypted room; it is recorded as
 // UploadMedia.
 func (i *intent) UploadMediaStream(ctx context.Context, room id.RoomID, _ int64, _ bool, write bridgev2.FileStreamCallback) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	file, err := os.CreateTemp("", "fakematrix-*")
-	if err != nil {
-		return "", nil, err
-	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	result, err := write(file)
-	if err != nil {
-		return "", nil, err
-	}
-	data, err := os.ReadFile(file.Name())
+	data, result, err := written(write)
 	if err != nil {
 		return "", nil, err
 	}

@@ -220,16 +220,9 @@ func (c *Client) thumbnail(ctx context.Context, link string) []byte {
 	if link == "" {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, pictureTimeout)
-	defer cancel()
-	body, err := c.wire.Download(ctx, link, media.Image, maxThumbnail)
+	data, err := c.picture(ctx, link, maxThumbnail)
 	if err != nil {
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not download a thumbnail")
-		return nil
-	}
-	defer body.Close()
-	data, err := io.ReadAll(body)
-	if err != nil {
 		return nil
 	}
 	return data
@@ -245,16 +238,10 @@ func canComeBack(err error) bool {
 
 // mediaFault says in words for a user why a file did not come.
 func (c *Client) mediaFault(err error) string {
-	switch {
-	case errors.Is(err, bridgev2.ErrMediaTooLarge), errors.Is(err, media.ErrTooLarge):
-		return fmt.Sprintf("it is larger than the homeserver allows (%d MiB); look at Instagram", c.network.maxFileSize.Load()>>20)
-	case errors.Is(err, media.ErrExpired), errors.Is(err, errNoLink):
-		return "it is no longer on Instagram's servers"
-	case errors.Is(err, media.ErrNotAllowed):
-		return "it is not on Instagram's own servers"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "it did not arrive in time; look at Instagram"
-	default:
-		return "it could not be downloaded; look at Instagram"
+	missing := convert.Missing{
+		Network: "Instagram", Look: "look at Instagram", Limit: c.network.maxFileSize.Load(),
+		TooLarge: media.TooLarge, Foreign: media.NotAllowed,
+		Gone: func(err error) bool { return errors.Is(err, media.ErrExpired) || errors.Is(err, errNoLink) },
 	}
+	return missing.Why(err)
 }

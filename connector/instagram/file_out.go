@@ -42,13 +42,7 @@ func (c *Client) fileFromMatrix(ctx context.Context, at place, msg *bridgev2.Mat
 			return err
 		})
 	})
-	switch {
-	case errors.Is(err, convert.ErrNoFFmpeg):
-		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Instagram, and it is not installed; ask the bridge's administrator, or send it in another format")
-	case errors.Is(err, convert.ErrTranscode):
-		return ledger.RefuseFile(err, "the file can't be converted to a format that Instagram takes")
-	}
-	return err
+	return convert.RefuseUnconverted(err, "Instagram", "")
 }
 
 // What Instagram takes as it is (protocol notes, section 8.1).
@@ -121,9 +115,9 @@ func (c *Client) upload(ctx context.Context, at place, content *event.MessageEve
 	attachment, err := c.wire.Upload(ctx, upload)
 	switch {
 	case errors.Is(err, wire.ErrNoAttachment) && strings.HasPrefix(mimeType, "video/"):
-		return 0, ledger.RefuseFile(err, "Instagram takes no videos from this account's browsers; send it from the app")
+		return 0, convert.RefuseFile(err, "Instagram takes no videos from this account's browsers; send it from the app")
 	case errors.Is(err, wire.ErrNoAttachment):
-		return 0, ledger.RefuseFile(err, "Instagram did not take the file; send it in another format")
+		return 0, convert.RefuseFile(err, "Instagram did not take the file; send it in another format")
 	case err != nil:
 		return 0, sendError(fmt.Errorf("upload media: %w", err))
 	}

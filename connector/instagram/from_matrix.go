@@ -53,20 +53,13 @@ func (c *Client) fromMatrix(ctx context.Context, at place, msg *bridgev2.MatrixM
 
 // textFromMatrix writes a text with Instagram's marks. The error is ready for bridgev2.
 func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, []wire.Mention, error) {
-	text, named := markup.FromHTML(content, func(user id.UserID) (string, bool) {
+	text, named := markup.FromMatrix(content, func(user id.UserID) (string, bool) {
 		person, ok := c.userOf(user)
 		if !ok {
 			return "", false
 		}
 		return "@" + c.nameOf(person), true
 	})
-	if content.MsgType == event.MsgEmote {
-		const mark = "/me "
-		text = mark + text
-		for i := range named {
-			named[i].Start, named[i].End = named[i].Start+len(mark), named[i].End+len(mark)
-		}
-	}
 	most := c.network.Config.MaxTextLength
 	switch length := convert.Units(text); {
 	case strings.TrimSpace(text) == "":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,31 +12,11 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/fakematrix"
 	"crosschat/connector/instagram/wire"
 	"crosschat/connector/metaweb/web"
 )
-
-// fakeUploader takes files as bridgev2's intents do, and forgets them.
-type fakeUploader struct{ dir string }
-
-func (f fakeUploader) UploadMedia(context.Context, id.RoomID, []byte, string, string) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	return "mxc://test/small", nil, nil
-}
-
-func (f fakeUploader) UploadMediaStream(_ context.Context, _ id.RoomID, _ int64, _ bool, write bridgev2.FileStreamCallback) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	file, err := os.CreateTemp(f.dir, "upload")
-	if err != nil {
-		return "", nil, err
-	}
-	defer file.Close()
-	if _, err = write(file); err != nil {
-		return "", nil, err
-	}
-	return "mxc://test/file", nil, nil
-}
 
 // nowhere is a network without servers.
 type nowhere struct{}
@@ -107,7 +86,7 @@ func TestHostileMessages(t *testing.T) {
 		"unknown":           {Content: wire.UnknownContent{Type: big}, Snippet: "\x00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := c.toMatrix(t.Context(), testPortal(), fakeUploader{t.TempDir()}, m)
+			got, err := c.toMatrix(t.Context(), testPortal(), &fakematrix.Uploads{}, m)
 			if err != nil {
 				t.Fatalf("it became an error: %v", err)
 			}
@@ -130,7 +109,7 @@ func FuzzShare(f *testing.F) {
 	f.Fuzz(func(t *testing.T, title, target, text, eyebrow string) {
 		for _, kind := range []wire.ShareKind{wire.ShareLink, wire.ShareStory, wire.SharePost, wire.ShareButtons, ""} {
 			m := wire.Message{Content: wire.ShareContent{Share: wire.Share{Kind: kind, Title: title, TargetURL: target, Text: text, Eyebrow: eyebrow}}}
-			got, err := c.toMatrix(t.Context(), testPortal(), fakeUploader{t.TempDir()}, m)
+			got, err := c.toMatrix(t.Context(), testPortal(), &fakematrix.Uploads{}, m)
 			if err != nil || len(got.Parts) == 0 {
 				t.Fatalf("%+v became %+v (%v)", m, got, err)
 			}

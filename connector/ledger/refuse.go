@@ -14,12 +14,6 @@ func Refuse(why string) error {
 		WithStatus(event.MessageStatusFail).WithErrorReason(event.MessageStatusUnsupported)
 }
 
-// RefuseFile is the outcome of a file that can't be sent because of err.
-func RefuseFile(err error, why string) error {
-	return bridgev2.WrapErrorInStatus(err).WithMessage(why).WithIsCertain(true).WithSendNotice(true).
-		WithErrorReason(event.MessageStatusUnsupported)
-}
-
 // ErrStopping is no outcome: nothing was sent since the login was just being disconnected. The ledger tries again.
 func ErrStopping() error {
 	return Pending(bridgev2.WrapErrorInStatus(errors.New("connection is being closed")).

@@ -219,16 +219,9 @@ func (c *Client) thumbnail(ctx context.Context, link string) []byte {
 	if link == "" {
 		return nil
 	}
-	ctx, cancel := c.bound(ctx, pictureTimeout)
-	defer cancel()
-	body, err := c.wire.OpenLink(ctx, link, media.Image, maxThumbnail)
+	data, err := c.picture(ctx, link, maxThumbnail)
 	if err != nil {
 		zerolog.Ctx(ctx).Debug().Err(err).Msg("Could not download a thumbnail")
-		return nil
-	}
-	defer body.Close()
-	data, err := io.ReadAll(body)
-	if err != nil {
 		return nil
 	}
 	return data
@@ -255,18 +248,10 @@ func (c *Client) fetch(ctx context.Context, a wire.Attachment, into *os.File, li
 
 // mediaFault says in words for a user why a file did not come.
 func (c *Client) mediaFault(err error) string {
-	switch {
-	case errors.Is(err, bridgev2.ErrMediaTooLarge), errors.Is(err, media.ErrTooLarge):
-		return fmt.Sprintf("it is larger than the homeserver allows (%d MiB); look at Messenger", c.network.maxFileSize.Load()>>20)
-	case errors.Is(err, media.ErrExpired), meow.Gone(err):
-		return "it is no longer on Messenger's servers"
-	case errors.Is(err, media.ErrNotAllowed):
-		return "it is not on Messenger's own servers"
-	case meow.Damaged(err):
-		return "it arrived damaged or was tampered with"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "it did not arrive in time; look at Messenger"
-	default:
-		return "it could not be downloaded; look at Messenger"
+	missing := convert.Missing{
+		Network: "Messenger", Look: "look at Messenger", Limit: c.network.maxFileSize.Load(),
+		TooLarge: media.TooLarge, Foreign: media.NotAllowed, Damaged: meow.Damaged,
+		Gone: func(err error) bool { return errors.Is(err, media.ErrExpired) || meow.Gone(err) },
 	}
+	return missing.Why(err)
 }

@@ -232,15 +232,20 @@ func (c *Client) avatar(link string) *bridgev2.Avatar {
 		if c.wire == nil {
 			return nil, bridgev2.ErrNotLoggedIn
 		}
-		ctx, cancel := c.bound(ctx, pictureTimeout)
-		defer cancel()
-		body, err := c.wire.OpenLink(ctx, link, media.Image, maxPicture)
-		if err != nil {
-			return nil, fmt.Errorf("download picture: %w", err)
-		}
-		defer body.Close()
-		return io.ReadAll(body)
+		return c.picture(ctx, link, maxPicture)
 	}}
+}
+
+// picture downloads a picture of at most so many bytes.
+func (c *Client) picture(ctx context.Context, link string, most int64) ([]byte, error) {
+	ctx, cancel := c.bound(ctx, pictureTimeout)
+	defer cancel()
+	body, err := c.wire.OpenLink(ctx, link, media.Image, most)
+	if err != nil {
+		return nil, fmt.Errorf("download picture: %w", err)
+	}
+	defer body.Close()
+	return io.ReadAll(body)
 }
 
 // updateGhost gives a ghost that there is what the sync told of its person.

@@ -74,16 +74,13 @@ func headOf(msg *bridgev2.MatrixMessage) *messageHead {
 
 // textFromMatrix writes a text with Messenger's marks, and people in it by their address. The error is ready for bridgev2.
 func (e *encrypted) textFromMatrix(content *event.MessageEventContent) (*waCommon.MessageText, error) {
-	text, named := markup.FromHTML(content, func(user id.UserID) (string, bool) {
+	text, named := markup.FromMatrix(content, func(user id.UserID) (string, bool) {
 		person, ok := e.c.userOf(user)
 		if !ok {
 			return "", false
 		}
 		return "@" + jidOf(person).String(), true
 	})
-	if content.MsgType == event.MsgEmote {
-		text = "/me " + text
-	}
 	if err := checkText(text); err != nil {
 		return nil, err
 	}
@@ -177,13 +174,7 @@ func (u *upload) run(ctx context.Context) (err error) {
 		}
 		return u.document(ctx, file)
 	})
-	switch {
-	case errors.Is(err, convert.ErrNoFFmpeg):
-		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
-	case errors.Is(err, convert.ErrTranscode):
-		return ledger.RefuseFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
-	}
-	return err
+	return convert.RefuseUnconverted(err, "Messenger", "send it as a file")
 }
 
 // put encrypts and uploads a file, which it overwrites.

@@ -22,6 +22,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/fakematrix"
 	"crosschat/connector/messenger/wire"
 	"crosschat/connector/messenger/wire/lightspeed"
 )
@@ -256,7 +257,7 @@ func showable(t *testing.T, e *encrypted, content armadillo.MessageApplicationSu
 	if carriesNothing(evt) {
 		return nil
 	}
-	converted, err := e.toMatrix(t.Context(), testPortal(), fakeUploader{t.TempDir()}, evt)
+	converted, err := e.toMatrix(t.Context(), testPortal(), &fakematrix.Uploads{}, evt)
 	if err != nil {
 		if err == bridgev2.ErrIgnoringRemoteEvent {
 			return nil

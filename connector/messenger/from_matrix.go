@@ -47,20 +47,13 @@ func (c *Client) fromMatrix(ctx context.Context, key int64, msg *bridgev2.Matrix
 
 // textFromMatrix writes a text with Messenger's marks. The error is ready for bridgev2.
 func (c *Client) textFromMatrix(content *event.MessageEventContent) (string, task.Mentions, error) {
-	text, named := markup.FromHTML(content, func(user id.UserID) (string, bool) {
+	text, named := markup.FromMatrix(content, func(user id.UserID) (string, bool) {
 		person, ok := c.userOf(user)
 		if !ok {
 			return "", false
 		}
 		return "@" + c.nameOf(person), true
 	})
-	if content.MsgType == event.MsgEmote {
-		const mark = "/me "
-		text = mark + text
-		for i := range named {
-			named[i].Start, named[i].End = named[i].Start+len(mark), named[i].End+len(mark)
-		}
-	}
 	if err := checkText(text); err != nil {
 		return "", task.Mentions{}, err
 	}
@@ -141,13 +134,7 @@ func (c *Client) fileFromMatrix(ctx context.Context, key int64, msg *bridgev2.Ma
 			return c.upload(ctx, key, content, file, mimeType, out)
 		})
 	})
-	switch {
-	case errors.Is(err, convert.ErrNoFFmpeg):
-		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for Messenger, and it is not installed; ask the bridge's administrator, or send it in another format")
-	case errors.Is(err, convert.ErrTranscode):
-		return ledger.RefuseFile(err, "the file can't be converted to a format that Messenger takes; send it as a file")
-	}
-	return err
+	return convert.RefuseUnconverted(err, "Messenger", "send it as a file")
 }
 
 // prepare gives use the file in a format that Messenger takes. Stickers can only be sent as pictures.

@@ -2,7 +2,6 @@ package messenger
 
 import (
 	"context"
-	"os"
 	"strings"
 	"testing"
 
@@ -10,30 +9,10 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/event"
-	"maunium.net/go/mautrix/id"
 
+	"crosschat/connector/fakematrix"
 	"crosschat/connector/messenger/wire/lightspeed"
 )
-
-// fakeUploader takes files as bridgev2's intents do, and forgets them.
-type fakeUploader struct{ dir string }
-
-func (f fakeUploader) UploadMedia(context.Context, id.RoomID, []byte, string, string) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	return "mxc://test/small", nil, nil
-}
-
-func (f fakeUploader) UploadMediaStream(_ context.Context, _ id.RoomID, _ int64, _ bool, write bridgev2.FileStreamCallback) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	file, err := os.CreateTemp(f.dir, "upload")
-	if err != nil {
-		return "", nil, err
-	}
-	defer file.Close()
-	if _, err = write(file); err != nil {
-		return "", nil, err
-	}
-	return "mxc://test/file", nil, nil
-}
 
 // testClient converts messages; it has no connection and no database.
 func testClient(t *testing.T) *Client {
@@ -79,7 +58,7 @@ func TestHostileMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.m.MentionTypes = strings.ReplaceAll(test.m.MentionTypes, "p", "s") // who they are needs a bridge
-			got, err := c.toMatrix(t.Context(), testPortal(), fakeUploader{t.TempDir()}, test.m, test.attached)
+			got, err := c.toMatrix(t.Context(), testPortal(), &fakematrix.Uploads{}, test.m, test.attached)
 			if err != nil {
 				t.Fatalf("it became an error: %v", err)
 			}
@@ -96,7 +75,7 @@ func TestHostileMessages(t *testing.T) {
 }
 
 func TestThumbsUp(t *testing.T) {
-	got, err := testClient(t).toMatrix(t.Context(), testPortal(), fakeUploader{t.TempDir()},
+	got, err := testClient(t).toMatrix(t.Context(), testPortal(), &fakematrix.Uploads{},
 		lightspeed.Message{StickerID: 369239263222822}, &lightspeed.Attachments{Stickers: []lightspeed.Sticker{{}}})
 	if err != nil || len(got.Parts) != 1 || got.Parts[0].Content.Body != "👍" {
 		t.Errorf("a thumb became %+v (%v)", got, err)

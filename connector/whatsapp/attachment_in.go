@@ -80,16 +80,8 @@ func (c *Client) placeholder(a attachment, err error) *bridgev2.ConvertedMessage
 
 // mediaFault says in words for a user why a file did not come.
 func (c *Client) mediaFault(err error) string {
-	switch {
-	case errors.Is(err, bridgev2.ErrMediaTooLarge):
-		return fmt.Sprintf("it is larger than the homeserver allows (%d MiB); look on your phone", c.network.maxFileSize.Load()>>20)
-	case meow.Gone(err):
-		return "it is no longer on WhatsApp's servers"
-	case meow.Damaged(err):
-		return "it arrived damaged or was tampered with"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "it did not arrive in time; look on your phone"
-	default:
-		return "it could not be downloaded; look on your phone"
+	missing := convert.Missing{
+		Network: "WhatsApp", Look: "look on your phone", Limit: c.network.maxFileSize.Load(), Gone: meow.Gone, Damaged: meow.Damaged,
 	}
+	return missing.Why(err)
 }

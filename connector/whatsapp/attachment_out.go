@@ -14,7 +14,6 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
-	"crosschat/connector/ledger"
 )
 
 // thumbnailSide is the size of the picture that WhatsApp's own clients put into a message.
@@ -33,14 +32,7 @@ func (c *Client) fetch(ctx context.Context, content *event.MessageEventContent, 
 		defer cancel()
 		return use(ctx, file)
 	})
-	switch {
-	case errors.Is(err, convert.ErrNoFFmpeg):
-		return ledger.RefuseFile(err, "the bridge needs ffmpeg to convert this file for WhatsApp, and it is not installed; ask the bridge's administrator, or send it in another format")
-	case errors.Is(err, convert.ErrTranscode):
-		return ledger.RefuseFile(err, "the file can't be converted to a format that WhatsApp takes; send it as a file")
-	default:
-		return err
-	}
+	return convert.RefuseUnconverted(err, "WhatsApp", "send it as a file")
 }
 
 // captionOf is a message's caption, nil if it has none. The error is ready for bridgev2.

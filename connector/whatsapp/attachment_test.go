@@ -20,6 +20,7 @@ import (
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/fakematrix"
 )
 
 func TestWaveforms(t *testing.T) {
@@ -150,7 +151,7 @@ func TestViewOnceShown(t *testing.T) {
 	c.network.Config.ViewOnceMedia = true
 	evt := imageEvent(&waE2E.ImageMessage{})
 	evt.IsViewOnce = true
-	converted, err := c.toMatrix(t.Context(), newPortal(), &uploads{}, evt)
+	converted, err := c.toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt)
 	if err != nil || len(converted.Parts) != 2 || converted.Parts[0].Content.MsgType != event.MsgNotice || converted.Parts[1].Content.MsgType != event.MsgImage {
 		t.Errorf("got %+v, %v; want a mark and the picture", converted, err)
 	}
@@ -181,7 +182,7 @@ func TestAlbumPart(t *testing.T) {
 				AssociationType:  waE2E.MessageAssociation_MEDIA_ALBUM.Enum(),
 				ParentMessageKey: &waCommon.MessageKey{ID: proto.String(test.parent)},
 			}}
-			converted, err := c.toMatrix(t.Context(), newPortal(), &uploads{}, evt)
+			converted, err := c.toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,6 +13,8 @@ import (
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/event"
+
+	"crosschat/connector/fakematrix"
 )
 
 // mustConvert converts a message of Anna's.
@@ -20,7 +22,7 @@ func mustConvert(t testing.TB, msg *waE2E.Message) *bridgev2.ConvertedMessage {
 	t.Helper()
 	evt := fromAnna("A1")
 	evt.RawMessage = msg
-	converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &uploads{}, evt.UnwrapRaw())
+	converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt.UnwrapRaw())
 	if err != nil {
 		t.Fatalf("convert: %v", err)
 	}
@@ -180,7 +182,7 @@ func FuzzContent(f *testing.F) {
 			return
 		}
 		c := newConverter(t)
-		parts, _, err := c.contentToMatrix(t.Context(), newPortal(), &uploads{}, evt)
+		parts, _, err := c.contentToMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt)
 		if err != nil {
 			return
 		}

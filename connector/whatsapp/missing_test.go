@@ -21,6 +21,8 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	crosschatdb "crosschat/database"
+
+	"crosschat/connector/fakematrix"
 )
 
 var testMediaKey = []byte(strings.Repeat("k", 32))
@@ -108,7 +110,7 @@ func TestReplacePlaceholder(t *testing.T) {
 				return test.download
 			}
 			row := missingRow(t, &waE2E.Message{ImageMessage: &waE2E.ImageMessage{MediaKey: testMediaKey, Caption: proto.String("shown already")}})
-			edit, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &uploads{}}, []*database.Message{{}, row}, test.answer)
+			edit, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &fakematrix.Uploads{}}, []*database.Message{{}, row}, test.answer)
 			if err != nil || len(edit.ModifiedParts) != 1 || edit.AddedParts != nil {
 				t.Fatalf("got %+v, error %v", edit, err)
 			}
@@ -128,7 +130,7 @@ func TestReplacePlaceholder(t *testing.T) {
 			if test.again {
 				return
 			}
-			if _, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &uploads{}}, []*database.Message{row}, test.answer); !errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
+			if _, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &fakematrix.Uploads{}}, []*database.Message{row}, test.answer); !errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
 				t.Errorf("a repeated answer gave error %v", err)
 			}
 		})
@@ -138,7 +140,7 @@ func TestReplacePlaceholder(t *testing.T) {
 // intentOf is an intent that can only upload.
 type intentOf struct {
 	bridgev2.MatrixAPI
-	to *uploads
+	to *fakematrix.Uploads
 }
 
 func (i intentOf) UploadMedia(ctx context.Context, room id.RoomID, data []byte, name, mimeType string) (id.ContentURIString, *event.EncryptedFileInfo, error) {
@@ -155,7 +157,7 @@ func TestReplacedStickerIsAnImage(t *testing.T) {
 	answer := answerOf(t, &waMmsRetry.MediaRetryNotification{
 		Result: waMmsRetry.MediaRetryNotification_SUCCESS.Enum(), StanzaID: proto.String("A1"), DirectPath: proto.String("/new?x"),
 	})
-	edit, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &uploads{}}, []*database.Message{row}, answer)
+	edit, err := c.replacePlaceholder(t.Context(), newPortal(), intentOf{to: &fakematrix.Uploads{}}, []*database.Message{row}, answer)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,45 +26,11 @@ import (
 	"maunium.net/go/mautrix/id"
 
 	"crosschat/connector/convert"
+	"crosschat/connector/fakematrix"
 	"crosschat/connector/meow"
 )
 
 var update = flag.Bool("update", false, "rewrite the wanted Matrix events in testdata")
-
-// uploads takes what is uploaded to Matrix.
-type uploads struct {
-	files [][]byte
-	err   error
-}
-
-func (u *uploads) UploadMedia(_ context.Context, _ id.RoomID, data []byte, _, _ string) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	if u.err != nil {
-		return "", nil, u.err
-	}
-	u.files = append(u.files, data)
-	return id.ContentURIString(fmt.Sprintf("mxc://test/%d", len(u.files))), nil, nil
-}
-
-func (u *uploads) UploadMediaStream(ctx context.Context, room id.RoomID, _ int64, _ bool, write bridgev2.FileStreamCallback) (id.ContentURIString, *event.EncryptedFileInfo, error) {
-	file, err := os.CreateTemp("", "crosschat-test-*")
-	if err != nil {
-		return "", nil, err
-	}
-	defer os.Remove(file.Name())
-	defer file.Close()
-	result, err := write(file)
-	if err != nil {
-		return "", nil, bridgev2.CallbackError{Type: "write", Wrapped: err}
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return "", nil, err
-	}
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return "", nil, err
-	}
-	return u.UploadMedia(ctx, room, data, result.FileName, result.MimeType)
-}
 
 // numbers is a store that knows nobody but Anna, by both addresses.
 type numbers struct {
@@ -122,7 +86,7 @@ func TestToMatrixGolden(t *testing.T) {
 			if err := protojson.Unmarshal(raw, evt.RawMessage); err != nil {
 				t.Fatalf("parse %s: %v", input, err)
 			}
-			converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &uploads{}, evt.UnwrapRaw())
+			converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt.UnwrapRaw())
 			if err != nil {
 				t.Fatalf("convert: %v", err)
 			}
@@ -197,7 +161,7 @@ func TestImageFaults(t *testing.T) {
 			if image == nil {
 				image = &waE2E.ImageMessage{Caption: proto.String("my words")}
 			}
-			converted, err := c.toMatrix(t.Context(), newPortal(), &uploads{err: test.upload}, imageEvent(image))
+			converted, err := c.toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{Err: test.upload}, imageEvent(image))
 			if test.want == "" {
 				if err == nil {
 					t.Error("a failing homeserver was no error")
@@ -225,7 +189,7 @@ func TestImageWhileStopping(t *testing.T) {
 	c := newConverter(t)
 	c.download = func(context.Context, whatsmeow.DownloadableMessage, *os.File) error { return context.Canceled }
 	c.cancel()
-	if converted, err := c.toMatrix(t.Context(), newPortal(), &uploads{}, imageEvent(&waE2E.ImageMessage{})); err == nil {
+	if converted, err := c.toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, imageEvent(&waE2E.ImageMessage{})); err == nil {
 		t.Errorf("a picture that was cut off by a shutdown became %+v", converted.Parts[0].Content)
 	}
 }
@@ -233,7 +197,7 @@ func TestImageWhileStopping(t *testing.T) {
 func TestConversionPanic(t *testing.T) {
 	c := newConverter(t)
 	c.download = func(context.Context, whatsmeow.DownloadableMessage, *os.File) error { panic("hostile") }
-	converted, err := c.toMatrix(t.Context(), newPortal(), &uploads{}, imageEvent(&waE2E.ImageMessage{}))
+	converted, err := c.toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, imageEvent(&waE2E.ImageMessage{}))
 	if err != nil || converted.Parts[0].Content.MsgType != event.MsgNotice {
 		t.Errorf("got %+v, %v, want a notice", converted, err)
 	}
@@ -259,7 +223,7 @@ func TestLongText(t *testing.T) {
 	long := fromAnna("A1")
 	long.Message = &waE2E.Message{Conversation: proto.String(text)}
 	for name, evt := range map[string]*events.Message{"text": long, "caption": imageEvent(image)} {
-		converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &uploads{}, evt)
+		converted, err := newConverter(t).toMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +268,7 @@ func FuzzToMatrix(f *testing.F) {
 		}
 		evt.UnwrapRaw()
 		carriesNothing(evt.Message)
-		parts, quote, err := newConverter(t).contentToMatrix(t.Context(), newPortal(), &uploads{}, evt)
+		parts, quote, err := newConverter(t).contentToMatrix(t.Context(), newPortal(), &fakematrix.Uploads{}, evt)
 		if errors.Is(err, bridgev2.ErrIgnoringRemoteEvent) {
 			return
 		}

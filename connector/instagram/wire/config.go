@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -134,22 +133,15 @@ func Default() Config {
 
 // Validate refuses what can't work, with the key and what is wrong.
 func (c *Config) Validate() error {
-	if err := web.CheckAddress(c.Site, "http", "https"); err != nil {
-		return fmt.Errorf("site is %q: %w", c.Site, err)
+	places := web.Places{Site: c.Site, Gateway: c.Gateway, Hosts: c.Hosts, MediaHosts: c.MediaHosts}
+	if err := places.Check(); err != nil {
+		return err
 	}
-	if err := web.CheckAddress(c.Gateway, "ws", "wss"); err != nil {
-		return fmt.Errorf("gateway is %q: %w", c.Gateway, err)
-	}
-	if len(c.Hosts) == 0 || len(c.MediaHosts) == 0 {
-		return errors.New("hosts and media_hosts must not be empty")
-	}
-	for name, d := range map[string]time.Duration{
+	if err := web.CheckTimes(map[string]time.Duration{
 		"page_age": c.PageAge, "sync_timeout": c.SyncTimeout, "rate_limit_pause": c.RateLimitPause,
 		"block_pause": c.BlockPause, "typing_retry": c.TypingRetry,
-	} {
-		if d <= 0 {
-			return fmt.Errorf("%s is %v: it must be more than 0", name, d)
-		}
+	}); err != nil {
+		return err
 	}
 	for name := range c.Variables {
 		if !slices.Contains(DocumentNames(), name) {

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"crosschat/connector/messenger/wire/e2ee"
@@ -118,25 +116,15 @@ func Default() Config {
 
 // Validate refuses what can't work, with the key and what is wrong.
 func (c *Config) Validate() error {
-	if err := web.CheckAddress(c.Site, "http", "https"); err != nil {
-		return fmt.Errorf("site is %q: %w", c.Site, err)
+	places := web.Places{Site: c.Site, Gateway: c.Gateway, Hosts: c.Hosts, MediaHosts: c.MediaHosts}
+	if err := places.Check(); err != nil {
+		return err
 	}
-	if err := web.CheckAddress(c.Gateway, "ws", "wss"); err != nil {
-		return fmt.Errorf("gateway is %q: %w", c.Gateway, err)
-	}
-	if len(c.Hosts) == 0 || len(c.MediaHosts) == 0 {
-		return errors.New("hosts and media_hosts must not be empty")
-	}
-	for name, d := range map[string]time.Duration{
+	return web.CheckTimes(map[string]time.Duration{
 		"page_age": c.PageAge, "resync_interval": c.ResyncInterval, "cursor_age": c.CursorAge,
 		"sync_timeout": c.SyncTimeout, "connect_wait": c.ConnectWait, "edit_wait": c.EditWait,
 		"history_retry": c.HistoryRetry, "history_timeout": c.HistoryTimeout,
-	} {
-		if d <= 0 {
-			return fmt.Errorf("%s is %v: it must be more than 0", name, d)
-		}
-	}
-	return nil
+	})
 }
 
 // needed are the cookies without which there is no session.

@@ -40,6 +40,10 @@ var (
 	ErrTooLarge = errors.New("media is too large")
 )
 
+// TooLarge and NotAllowed ask whether an error is that one.
+func TooLarge(err error) bool   { return errors.Is(err, ErrTooLarge) }
+func NotAllowed(err error) bool { return errors.Is(err, ErrNotAllowed) }
+
 // Fetcher downloads media. Transport must refuse private addresses, see web.RefusePrivate.
 type Fetcher struct {
 	Transport http.RoundTripper

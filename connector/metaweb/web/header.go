@@ -1,11 +1,7 @@
 package web
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -65,16 +61,4 @@ func headers(values map[string]string) http.Header {
 		}
 	}
 	return header
-}
-
-// CheckAddress says what is wrong with an address of a config, nil if nothing.
-func CheckAddress(text string, schemes ...string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
-		return errors.New("not an address")
-	}
-	if !slices.Contains(schemes, u.Scheme) {
-		return fmt.Errorf("it must begin with one of %v", schemes)
-	}
-	return nil
 }

@@ -27,11 +27,3 @@ func TestScriptAndSocketHeaders(t *testing.T) {
 		t.Errorf("got %v", page)
 	}
 }
-
-func TestCheckAddress(t *testing.T) {
-	for text, good := range map[string]bool{"https://a": true, "http://a": false, "a": false, "https://": false, "::": false} {
-		if err := CheckAddress(text, "https"); (err == nil) != good {
-			t.Errorf("%q: got %v", text, err)
-		}
-	}
-}
