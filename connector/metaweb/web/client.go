@@ -154,9 +154,6 @@ func (c *Client) retryable(err error) bool {
 	return retryable(err)
 }
 
-// Temporary says whether an error of Do or Page is one that time may mend.
-func Temporary(err error) bool { return retryable(err) }
-
 func (c *Client) wait(attempt int, err error) time.Duration {
 	wait := time.Duration(attempt) * c.opts.RetryWait
 	var status *StatusError

@@ -3,11 +3,9 @@ package web
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"syscall"
-	"time"
 )
 
 // Transports are the ways to the network, the one place where TLS, proxies and addresses are decided. Give each its own
@@ -16,36 +14,6 @@ type Transports struct {
 	Pages   http.RoundTripper // the site, GraphQL, uploads
 	Sockets http.RoundTripper // websockets; must not negotiate HTTP/2 for them
 	Media   http.RoundTripper // downloads; must refuse private addresses
-}
-
-// DefaultTransports use Go's own TLS, the environment's proxy, and refuse to fetch media from private addresses.
-func DefaultTransports() Transports {
-	direct := newTransport()
-	direct.Proxy = nil
-	direct.DialContext = (&net.Dialer{Timeout: 20 * time.Second, Control: RefusePrivate}).DialContext
-	pages := newTransport()
-	return Transports{Pages: pages, Sockets: newTransport(), Media: &mediaTransport{direct, pages}}
-}
-
-// mediaTransport dials for itself, with the guard, unless the environment says to use a proxy: that one dials and
-// resolves names behind the guard's back, and the allow-list of hosts is what is left.
-type mediaTransport struct {
-	direct, proxied *http.Transport
-}
-
-func (m *mediaTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if proxy, err := http.ProxyFromEnvironment(r); err != nil || proxy != nil {
-		return m.proxied.RoundTrip(r)
-	}
-	return m.direct.RoundTrip(r)
-}
-
-func (m *mediaTransport) CloseIdleConnections() { m.direct.CloseIdleConnections() }
-
-func newTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = 20 * time.Second
-	return t
 }
 
 // CloseIdle closes connections that are kept for later.

@@ -421,9 +421,3 @@ func (g *Gateway) Stateless(ctx context.Context, label int, payload any) error {
 	_, err = g.Open(ctx, data, false)
 	return err
 }
-
-// Raw sends any envelope on a new stream.
-func (g *Gateway) Raw(ctx context.Context, data string) error {
-	_, err := g.Open(ctx, []byte(data), true)
-	return err
-}

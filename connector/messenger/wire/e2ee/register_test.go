@@ -23,6 +23,7 @@ import (
 	waLog "go.mau.fi/whatsmeow/util/log"
 	"google.golang.org/protobuf/proto"
 
+	"crosschat/connector/metaweb/fingerprint"
 	"crosschat/connector/metaweb/web"
 )
 
@@ -226,7 +227,7 @@ func TestClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := NewClient(Options{Config: Default(), Site: "https://site", FBID: 100, Identity: web.DefaultIdentity(),
-		Transports: web.DefaultTransports(), Device: r.Device, Tokens: fixedTokens{}, Log: waLog.Noop})
+		Transports: fingerprint.Transports(fingerprint.Options{}), Device: r.Device, Tokens: fixedTokens{}, Log: waLog.Noop})
 	if !client.SynchronousAck || !client.EnableDecryptedEventBuffer || client.RefreshCAT == nil ||
 		client.MessengerConfig.WebsocketURL != Default().Socket || client.MessengerConfig.BaseURL != "https://site" {
 		t.Errorf("client is not set up for messenger: %+v", client.MessengerConfig)

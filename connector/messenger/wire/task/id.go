@@ -1,9 +1,6 @@
 package task
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"strings"
 	"sync"
 	"time"
 )
@@ -38,27 +35,4 @@ func (g *IDs) Next(now time.Time) int64 {
 	id := g.last<<idTimeShift | g.next<<idCountShift | idEnd
 	g.next++
 	return id
-}
-
-// messageEpoch is the zero of the time in message ids.
-const messageEpoch = 1072915200000
-
-// MessageTime answers the time in a message id, which is what the network shows. Ids of other shapes, or further than an
-// hour from now, have none.
-func MessageTime(messageID string, now time.Time) (time.Time, bool) {
-	text, ok := strings.CutPrefix(messageID, "mid.$")
-	if !ok || len(text) < 2 {
-		return time.Time{}, false
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(text[1:])
-	if err != nil || len(raw) != 21 {
-		return time.Time{}, false
-	}
-	var ms [8]byte
-	copy(ms[3:], raw[8:13])
-	t := time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])) + messageEpoch)
-	if d := t.Sub(now).Abs(); d > time.Hour {
-		return time.Time{}, false
-	}
-	return t, true
 }

@@ -108,11 +108,6 @@ func Search(query string, now int64) Task {
 	return Task{"30", encode([]any{"search_primary", now}), searchPayload(query)}
 }
 
-// SearchMore is the second task of a search, which the web client sends a moment later. Its answer adds nothing.
-func SearchMore(query string, now int64) Task {
-	return Task{"31", encode([]any{"search_secondary", now}), searchPayload(query)}
-}
-
 func searchPayload(query string) string {
 	return encode(struct {
 		Query        string  `json:"query"`
