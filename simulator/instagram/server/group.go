@@ -48,12 +48,9 @@ func (c *call) renameGroup() (any, error) {
 		Thread string `json:"thread_fbid"`
 		Title  string `json:"new_title"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	if err := c.s.Direct.Rename(c.me, v.Thread, vars.Title); err != nil {
 		return nil, err
@@ -70,12 +67,9 @@ func (c *call) setPin(pinned bool) (any, error) {
 		Thread  string `json:"thread_fbid"`
 		Message string `json:"message_id"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	m := v.Thread.Message(vars.Message)
 	if m == nil {

@@ -51,18 +51,23 @@ func (c *call) markReadValidate() (any, error) {
 	return vars.Data.At == shape.ID(m.At), nil
 }
 
+// inThread reads the variables of a call, and finds the thread that they name; nil if there is none, which is no error.
+func (c *call) inThread(vars any, thread *string) (*world.View, error) {
+	if err := c.into(vars); err != nil {
+		return nil, err
+	}
+	return c.view(*thread, false), nil
+}
+
 // markUnread is the last of section 6.11. What it answers is not known.
 func (c *call) markUnread() (any, error) {
 	var vars struct {
 		Thread string `json:"thread_fbid"`
 		Marked bool   `json:"marked"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	c.s.Direct.MarkUnread(c.me, v.Thread, vars.Marked)
 	return shape.Object{"id": shape.ID(v.Thread.Short), "marked_as_unread": vars.Marked}, nil
@@ -74,12 +79,9 @@ func (c *call) accept() (any, error) {
 		Thread string  `json:"thread_fbid"`
 		Inbox  *string `json:"ig_inbox_folder"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	if v.Request() {
 		inbox := ""
@@ -97,12 +99,9 @@ func (c *call) deleteThread() (any, error) {
 		Thread string `json:"thread_fbid"`
 		Spam   bool   `json:"should_move_future_requests_to_spam"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	if vars.Spam && v.Request() {
 		v.Folder = world.FolderSpam
@@ -117,12 +116,9 @@ func (c *call) mute() (any, error) {
 		Thread  string `json:"thread_fbid"`
 		Seconds int64  `json:"mute_seconds"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	var until any
 	ms := vars.Seconds
@@ -143,12 +139,9 @@ func (c *call) pinThread() (any, error) {
 		Thread string `json:"thread_fbid"`
 		Pin    bool   `json:"pin"`
 	}
-	if err := c.into(&vars); err != nil {
-		return nil, err
-	}
-	v := c.view(vars.Thread, false)
+	v, err := c.inThread(&vars, &vars.Thread)
 	if v == nil {
-		return nil, nil
+		return nil, err
 	}
 	c.s.Direct.Pin(c.me, v.Thread, vars.Pin)
 	return shape.Object{"is_pin": vars.Pin, "id": shape.ID(v.Thread.Short)}, nil

@@ -113,28 +113,3 @@ func (s *Server) strikeClose(kind, point string, d *device) bool {
 	}
 	return hit
 }
-
-// corruptEncs flips a bit near the end of each enc: within the ciphertext or its MAC, so that it parses and fails to decrypt.
-func corruptEncs(n stanza.Node) stanza.Node {
-	return replaceEncs(n, func(enc stanza.Node) stanza.Node {
-		data := append([]byte(nil), stanza.Bytes(enc)...)
-		if len(data) > 16 {
-			data[len(data)-16] ^= 1
-		}
-		enc.Content = data
-		return enc
-	})
-}
-
-func replaceEncs(n stanza.Node, replace func(stanza.Node) stanza.Node) stanza.Node {
-	children := append([]stanza.Node(nil), stanza.Children(n)...)
-	for i, child := range children {
-		if child.Tag == "enc" {
-			children[i] = replace(child)
-		}
-	}
-	if children != nil {
-		n.Content = children
-	}
-	return n
-}

@@ -119,10 +119,10 @@ func (s *Server) flush(d *device, q *queued) {
 	}
 	n := q.node
 	if _, hit := s.faults.Strike("corrupt", sub); hit {
-		n = corruptEncs(n)
+		n = stanza.ReplaceEncs(n, stanza.CorruptEnc)
 	}
 	if _, hit := s.faults.Strike("unavailable", sub); hit {
-		n = replaceEncs(n, func(stanza.Node) stanza.Node { return stanza.New("unavailable", nil) })
+		n = stanza.ReplaceEncs(n, func(stanza.Node) stanza.Node { return stanza.New("unavailable", nil) })
 	}
 	s.send(d, n)
 	if _, hit := s.faults.Strike("duplicate", sub); hit {

@@ -7,7 +7,15 @@ import (
 
 // group finds a group that the task names and the account is in.
 func (c *taskCall) group(key int64) (*world.View, error) {
-	v, err := c.view(key)
+	return onlyGroup(c.view(key))
+}
+
+// inGroup is inThread for a group.
+func (c *taskCall) inGroup(into any, group *int64, required ...string) (*world.View, error) {
+	return onlyGroup(c.inThread(into, group, required...))
+}
+
+func onlyGroup(v *world.View, err error) (*world.View, error) {
 	if err == nil && !v.Thread.Group {
 		return nil, refuse("This is not a group.")
 	}
@@ -49,13 +57,7 @@ func (c *taskCall) addMember() ([]lightspeed.Call, error) {
 		Contacts []int64 `json:"contact_ids"`
 		Group    int64   `json:"sync_group"`
 	}
-	if err := c.read(&p, "", "thread_key", "contact_ids", "sync_group"); err != nil {
-		return nil, err
-	}
-	if err := c.queueIs(person(p.Thread)); err != nil {
-		return nil, err
-	}
-	v, err := c.group(p.Thread)
+	v, err := c.inGroup(&p, &p.Thread, "thread_key", "contact_ids", "sync_group")
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +119,7 @@ func (c *taskCall) rename() ([]lightspeed.Call, error) {
 		Name   string `json:"thread_name"`
 		Group  int64  `json:"sync_group"`
 	}
-	if err := c.read(&p, "", "thread_key", "thread_name", "sync_group"); err != nil {
-		return nil, err
-	}
-	if err := c.queueIs(person(p.Thread)); err != nil {
-		return nil, err
-	}
-	v, err := c.group(p.Thread)
+	v, err := c.inGroup(&p, &p.Thread, "thread_key", "thread_name", "sync_group")
 	if err != nil {
 		return nil, err
 	}

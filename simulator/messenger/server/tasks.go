@@ -159,17 +159,25 @@ func (c *taskCall) view(key int64) (*world.View, error) {
 	return v, nil
 }
 
+// inThread reads a task whose queue is that of the thread that it names, for one who may act there.
+func (c *taskCall) inThread(into any, thread *int64, required ...string) (*world.View, error) {
+	if err := c.read(into, "", required...); err != nil {
+		return nil, err
+	}
+	if err := c.queueIs(person(*thread)); err != nil {
+		return nil, err
+	}
+	return c.view(*thread)
+}
+
 // message finds a message that the task names and the account can see.
 func (c *taskCall) message(id string) (*world.Message, *world.View, error) {
-	m := c.server.world.Message(id)
-	if m == nil {
-		return nil, nil, refuse("This message does not exist.")
+	if m := c.server.world.Message(id); m != nil {
+		if v := m.Thread.View(c.account.ID); v != nil && v.Visible(m) {
+			return m, v, nil
+		}
 	}
-	v := m.Thread.View(c.account.ID)
-	if v == nil || !v.Visible(m) {
-		return nil, nil, refuse("This message does not exist.")
-	}
-	return m, v, nil
+	return nil, nil, refuse("This message does not exist.")
 }
 
 func group(n int64, allowed ...int64) error {
@@ -187,13 +195,7 @@ func (c *taskCall) markRead() ([]lightspeed.Call, error) {
 		Watermark int64 `json:"last_read_watermark_ts"`
 		Group     int64 `json:"sync_group"`
 	}
-	if err := c.read(&p, "", "thread_id", "last_read_watermark_ts", "sync_group"); err != nil {
-		return nil, err
-	}
-	if err := c.queueIs(person(p.Thread)); err != nil {
-		return nil, err
-	}
-	v, err := c.view(p.Thread)
+	v, err := c.inThread(&p, &p.Thread, "thread_id", "last_read_watermark_ts", "sync_group")
 	if err != nil {
 		return nil, err
 	}
@@ -327,13 +329,7 @@ func (c *taskCall) mute() ([]lightspeed.Call, error) {
 		Until   int64 `json:"mute_expire_time_ms"`
 		Group   int64 `json:"sync_group"`
 	}
-	if err := c.read(&p, "", "thread_key", "mailbox_type", "mute_expire_time_ms", "sync_group"); err != nil {
-		return nil, err
-	}
-	if err := c.queueIs(person(p.Thread)); err != nil {
-		return nil, err
-	}
-	v, err := c.view(p.Thread)
+	v, err := c.inThread(&p, &p.Thread, "thread_key", "mailbox_type", "mute_expire_time_ms", "sync_group")
 	if err != nil {
 		return nil, err
 	}

@@ -85,11 +85,11 @@ func (s *Server) outgoing(d *device, n stanza.Node, entry *queued) {
 		it.node = stanza.With(n, "t", strconv.FormatInt(t+int64(argInt(args, "seconds", 0)), 10))
 	}
 	if _, hit := s.faults.strike("corrupt", sub); hit {
-		it.node = replaceEncs(it.node, corruptEnc)
+		it.node = stanza.ReplaceEncs(it.node, stanza.CorruptEnc)
 	}
 	if args, hit := s.faults.strike("unavailable", sub); hit {
 		hint := stanza.New("unavailable", stanza.Attrs{"type": argText(args, "type", "view_once")})
-		it.node = replaceEncs(it.node, func(stanza.Node) stanza.Node { return hint })
+		it.node = stanza.ReplaceEncs(it.node, func(stanza.Node) stanza.Node { return hint })
 	}
 	_, it.split = s.faults.strike("split_frame", sub)
 	endpoint := d.endpoint
@@ -113,30 +113,6 @@ func withoutLID(n stanza.Node) stanza.Node {
 	}
 	n.Attrs = attrs
 	return n
-}
-
-func replaceEncs(n stanza.Node, replace func(stanza.Node) stanza.Node) stanza.Node {
-	children := append([]stanza.Node(nil), stanza.Children(n)...)
-	for i, child := range children {
-		if child.Tag == "enc" {
-			children[i] = replace(child)
-		}
-	}
-	if children != nil {
-		n.Content = children
-	}
-	return n
-}
-
-// corruptEnc flips a bit near the end: within the ciphertext, its MAC or its signature, so that the message parses and fails
-// to decrypt. The very end won't do, since there a pkmsg has numbers that nothing protects.
-func corruptEnc(enc stanza.Node) stanza.Node {
-	data := append([]byte(nil), stanza.Bytes(enc)...)
-	if len(data) > 16 {
-		data[len(data)-16] ^= 1
-	}
-	enc.Content = data
-	return enc
 }
 
 // mediaEffect is what the faults do to a media request.

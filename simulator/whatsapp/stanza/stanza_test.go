@@ -132,6 +132,18 @@ func TestWithLeavesTheOriginal(t *testing.T) {
 	}
 }
 
+func TestCorruptEnc(t *testing.T) {
+	data := bytes.Repeat([]byte{1}, 20)
+	message := New("message", nil, New("enc", Attrs{"v": "2"}, data), New("other", nil, data))
+	got := ReplaceEncs(message, CorruptEnc)
+	if damaged := ChildBytes(got, "enc"); len(damaged) != len(data) || bytes.Equal(damaged, data) {
+		t.Errorf("the enc became %x, want another of %d bytes", damaged, len(data))
+	}
+	if !bytes.Equal(ChildBytes(got, "other"), data) || !bytes.Equal(ChildBytes(message, "enc"), data) {
+		t.Error("another node, or the original, has changed")
+	}
+}
+
 func TestClass(t *testing.T) {
 	for _, test := range []struct {
 		n    Node
