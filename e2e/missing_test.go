@@ -85,6 +85,9 @@ func mediaExpired(s *stage) {
 		_, err := portal.Reply(s.ctx, placeholder, "!cc "+s.prefix()+"-media")
 		s.must(err)
 	}
+	if s.side.traits().byClick {
+		byCommand = byClick
+	}
 	for i, ask := range []func(id.EventID){byClick, byCommand} {
 		from, caption, data := portal.Mark(), s.caption("image", "old times"), photo(200, 150, 5+i)
 		var refusal control.Fault

@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/event"
@@ -40,15 +42,18 @@ type traits struct {
 	quotes, past bool
 	// captions are the kinds of files that can have one. Others' come as texts of their own.
 	captions []string
-	// plays is what videos and voice messages have to be, by their kind: the bridge converts others. What isn't in it goes
-	// as it is.
-	plays map[string]string
+	// takes are the types of videos and voice messages that go as they are, by their kind. The bridge makes the first of them
+	// of others, or refuses those if onlyTaken.
+	takes     map[string][]string
+	onlyTaken bool
 	// lengths: it is said of a video how long it is, and not only to be seen in the file.
 	lengths bool
 	// oldAge is the age of a message that the user takes back, and tooOld how an error says that this is too old. Without,
 	// nothing is.
 	oldAge time.Duration
 	tooOld string
+	// byClick: the file of a placeholder is asked for by a click only; there is no command.
+	byClick bool
 	// receiptsOff is the command by which the user keeps read receipts back, where they can't do it on the network.
 	receiptsOff string
 	// offsets: it is said of mentions where they are in a text. nested: marks stand in marks.
@@ -66,11 +71,20 @@ type traits struct {
 	unknown, unknownTexts []string
 }
 
+// taken is the type that a file of a kind arrives as if it goes as it is.
+func (t *traits) taken(kind, mimeType string) (as string, ok bool) {
+	i := slices.IndexFunc(t.takes[kind], func(taken string) bool { return strings.HasPrefix(taken, mimeType) })
+	if i < 0 {
+		return "", false
+	}
+	return t.takes[kind][i], true
+}
+
 func (whatsapp) traits() traits {
 	return traits{
 		logoutEnds: true, addressBook: true, clientsMeasure: true, music: true, pins: true, archives: true,
 		quotes: true, linkPictures: true, nested: true, founder: 75, speakers: true, groupEncryption: "skmsg", progress: true,
-		captions: []string{"image", "video", "document"}, plays: map[string]string{"video": "video/mp4", "voice": opus}, lengths: true,
+		captions: []string{"image", "video", "document"}, takes: map[string][]string{"video": {"video/mp4"}, "voice": {opus}}, lengths: true,
 		oldAge: 61 * time.Hour, tooOld: "two and a half days",
 		imageLimit: 16 << 20, imageLimitText: "16.0 MiB",
 		notShown:     "not bridged",
@@ -83,6 +97,7 @@ func (messenger) traits() traits {
 	return traits{
 		past: true, offsets: true, founder: 50,
 		captions: []string{"image", "video", "document"}, lengths: true,
+		takes: map[string][]string{"video": {"video/mp4", "video/webm"}, "voice": {"audio/ogg", "audio/mp4"}}, onlyTaken: true,
 		oldAge:     100 * 24 * time.Hour,
 		imageLimit: 8 << 20, imageLimitText: "8.0 MiB",
 		notShown:     "Look at Messenger",
@@ -95,7 +110,8 @@ func (messenger) traits() traits {
 func (m messengerE2EE) traits() traits {
 	t := m.messenger.traits()
 	t.clientsMeasure, t.music, t.groupEncryption, t.past, t.offsets = true, true, "skmsg", false, false
-	t.captions, t.plays = []string{"image", "video"}, map[string]string{"video": "video/mp4", "voice": "audio/mp4"}
+	t.captions = []string{"image", "video"}
+	t.takes = map[string][]string{"video": {"video/mp4"}, "voice": {"audio/mp4"}}
 	t.imageLimit, t.imageLimitText = 100<<20, "100.0 MiB"
 	t.receiptsOff = "messenger-receipts off"
 	return t
@@ -104,11 +120,11 @@ func (m messengerE2EE) traits() traits {
 func (instagram) traits() traits {
 	return traits{
 		chatsAreContacts: true, past: true, pins: true, noArchive: true, linkPictures: true, offsets: true, founder: 50,
-		plays:      map[string]string{"video": "video/mp4", "voice": "audio/mp4"},
+		takes:      map[string][]string{"video": {"video/mp4", "video/webm"}, "voice": {"audio/mp4"}},
 		oldAge:     100 * 24 * time.Hour,
 		imageLimit: 8_000_000, imageLimitText: "7.6 MiB",
 		onceInApp: "view-once picture came. It can only be seen in Instagram's app",
-		notShown:  "Look at Instagram", noFiles: "Instagram has no files",
+		notShown:  "Look at Instagram", noFiles: "Instagram has no files", byClick: true,
 		unknown:      []string{"instagram-399999999999", "@nobody.like.that", "https://www.instagram.com/nobody.like.that/"},
 		unknownTexts: []string{"nobody on Instagram"},
 	}

@@ -26,7 +26,7 @@ func voiceIn(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	data, mimeType, plain := s.made(".ogg", append(testSound, "-c:a", "libopus")...), opus, "audio/ogg"
-	if s.side.traits().plays["voice"] == "audio/mp4" {
+	if s.side.traits().takes["voice"][0] == "audio/mp4" {
 		data, mimeType, plain = s.made(".m4a", testSound...), "audio/mp4", "audio/mp4"
 	}
 	waveform := make([]byte, 64)
@@ -81,7 +81,7 @@ func voiceOut(s *stage) {
 			s.Errorf("%s is %d s long, want 2", sent.Name, got.Seconds)
 		}
 		points := len(got.Waveform)
-		if _, converts := traits.plays["voice"]; points < 64 || converts && points != 64 {
+		if points < 64 || traits.clientsMeasure && points != 64 {
 			s.Errorf("the waveform of %s has %d points, want 64", sent.Name, points)
 		} else if got.Waveform[0] != 0 || got.Waveform[points-1] < 98 || !slices.IsSorted(got.Waveform) {
 			s.Errorf("%s has waveform %v", sent.Name, got.Waveform)

@@ -71,11 +71,15 @@ func newFile(link string, kind event.MessageType, load media.Kind, word, usual s
 }
 
 func picture(a wire.Attachment) file {
-	return newFile(a.URL, event.MsgImage, media.Image, "picture", "image/jpeg").sized(a.Width, a.Height)
+	return attached(a, event.MsgImage, media.Image, "picture", "image/jpeg")
 }
 
 func video(a wire.Attachment) file {
-	f := newFile(a.URL, event.MsgVideo, media.Video, "video", "video/mp4").sized(a.Width, a.Height)
+	return attached(a, event.MsgVideo, media.Video, "video", "video/mp4")
+}
+
+func attached(a wire.Attachment, kind event.MessageType, load media.Kind, word, usual string) file {
+	f := newFile(a.URL, kind, load, word, usual).sized(a.Width, a.Height)
 	if a.PreviewURL != a.URL {
 		f.preview = a.PreviewURL
 	}
@@ -196,7 +200,7 @@ func (c *Client) moveFile(ctx context.Context, portal *bridgev2.Portal, intent c
 func (f *file) arrives(contentType string) {
 	f.source.MIMEType = convert.MIMEType(contentType, f.usual)
 	if f.either && strings.HasPrefix(f.source.MIMEType, "image/") {
-		f.source.Kind, f.word, f.preview = event.MsgImage, "picture", ""
+		f.source.Kind, f.word = event.MsgImage, "picture"
 	} else if f.either {
 		f.word = "video"
 	}
