@@ -27,30 +27,21 @@ func TestExampleIsCopied(t *testing.T) {
 }
 
 func TestValidateConfig(t *testing.T) {
-	valid := func() *Network {
-		n := New()
-		if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if err := valid().ValidateConfig(); err != nil {
-		t.Errorf("the example is refused: %v", err)
-	}
-	for key, spoil := range map[string]func(*Config){
+	optiontest.MustBeChecked(t, map[string]func(*Config){
 		"instagram.reconnect_max_delay": func(c *Config) { c.ReconnectMaxDelay = 0 },
 		"instagram.send_timeout":        func(c *Config) { c.SendTimeout = time.Hour },
 		"instagram.media_timeout":       func(c *Config) { c.MediaTimeout = -time.Second },
 		"instagram.history_messages":    func(c *Config) { c.HistoryMessages = -1 },
 		"instagram.max_text_length":     func(c *Config) { c.MaxTextLength = 0 },
 		"instagram.wire.site":           func(c *Config) { c.Wire.Site = "instagram" },
-	} {
-		n := valid()
-		spoil(&n.Config)
-		if err := n.ValidateConfig(); err == nil || !strings.Contains(err.Error(), key) {
-			t.Errorf("wrong %s gives %v, want an error that names it", key, err)
+	}, func(spoil func(*Config)) error {
+		n := New()
+		if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
+			t.Fatal(err)
 		}
-	}
+		spoil(&n.Config)
+		return n.ValidateConfig()
+	})
 }
 
 func TestSimulation(t *testing.T) {

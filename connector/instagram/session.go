@@ -22,10 +22,7 @@ type session struct {
 }
 
 func (n *Network) openSession(credentials *web.Credentials, state wire.State, log zerolog.Logger) (*session, error) {
-	identity := credentials.Identity
-	if identity == (web.Identity{}) {
-		identity = n.Config.Wire.Identity
-	}
+	identity := credentials.IdentityOr(n.Config.Wire.Identity)
 	s := &session{credentials: credentials, transports: n.transports(identity.UserAgent), relay: &relay{}}
 	var err error
 	s.wire, err = wire.New(wire.Options{

@@ -27,29 +27,20 @@ func TestExampleIsCopied(t *testing.T) {
 }
 
 func TestValidateConfig(t *testing.T) {
-	valid := func() *Network {
-		n := New()
-		if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	if err := valid().ValidateConfig(); err != nil {
-		t.Errorf("the example is refused: %v", err)
-	}
-	for key, spoil := range map[string]func(*Config){
+	optiontest.MustBeChecked(t, map[string]func(*Config){
 		"messenger.reconnect_max_delay": func(c *Config) { c.ReconnectMaxDelay = 0 },
 		"messenger.send_timeout":        func(c *Config) { c.SendTimeout = time.Hour },
 		"messenger.media_timeout":       func(c *Config) { c.MediaTimeout = -time.Second },
 		"messenger.history_messages":    func(c *Config) { c.HistoryMessages = -1 },
 		"messenger.wire.site":           func(c *Config) { c.Wire.Site = "facebook" },
-	} {
-		n := valid()
-		spoil(&n.Config)
-		if err := n.ValidateConfig(); err == nil || !strings.Contains(err.Error(), key) {
-			t.Errorf("wrong %s gives %v, want an error that names it", key, err)
+	}, func(spoil func(*Config)) error {
+		n := New()
+		if err := yaml.Unmarshal([]byte(exampleConfig), &n.Config); err != nil {
+			t.Fatal(err)
 		}
-	}
+		spoil(&n.Config)
+		return n.ValidateConfig()
+	})
 }
 
 func TestSimulation(t *testing.T) {

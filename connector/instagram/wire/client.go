@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -84,13 +83,10 @@ func New(o Options) (*Client, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	if id, err := strconv.ParseInt(o.Credentials.Cookies.Get(cookieAccount), 10, 64); err != nil || id <= 0 {
-		return nil, errors.New("cookie ds_user_id is not an account's number")
+	if err := o.Credentials.HasAccount(cookieAccount); err != nil {
+		return nil, err
 	}
-	identity := o.Credentials.Identity
-	if identity == (web.Identity{}) {
-		identity = o.Config.Identity
-	}
+	identity := o.Credentials.IdentityOr(o.Config.Identity)
 	c := &Client{
 		cfg:        o.Config,
 		cookies:    o.Credentials.Cookies,

@@ -114,13 +114,10 @@ func New(o Options) (*Client, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	if id, err := strconv.ParseInt(o.Credentials.Cookies.Get("c_user"), 10, 64); err != nil || id <= 0 {
-		return nil, errors.New("cookie c_user is not an account's number")
+	if err := o.Credentials.HasAccount("c_user"); err != nil {
+		return nil, err
 	}
-	identity := o.Credentials.Identity
-	if identity == (web.Identity{}) {
-		identity = o.Config.Identity
-	}
+	identity := o.Credentials.IdentityOr(o.Config.Identity)
 	c := &Client{
 		cfg:         o.Config,
 		cookies:     o.Credentials.Cookies,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -13,6 +14,22 @@ import (
 type Credentials struct {
 	Cookies  *Cookies `json:"cookies"`
 	Identity Identity `json:"identity,omitzero"`
+}
+
+// IdentityOr is the browser identity that the login brought, or the given one.
+func (c *Credentials) IdentityOr(standard Identity) Identity {
+	if c.Identity == (Identity{}) {
+		return standard
+	}
+	return c.Identity
+}
+
+// HasAccount fails if the cookie of that name does not hold an account's number.
+func (c *Credentials) HasAccount(cookie string) error {
+	if id, err := strconv.ParseInt(c.Cookies.Get(cookie), 10, 64); err != nil || id <= 0 {
+		return fmt.Errorf("cookie %s is not an account's number", cookie)
+	}
+	return nil
 }
 
 // Errors of ParseCredentials. None of them quotes the input.

@@ -114,3 +114,18 @@ func FuzzParseCredentials(f *testing.F) {
 		}
 	})
 }
+
+func TestCredentials(t *testing.T) {
+	own := Identity{UserAgent: "own"}
+	for _, test := range []struct{ brought, want Identity }{{own, own}, {Identity{}, DefaultIdentity()}} {
+		if got := (&Credentials{Identity: test.brought}).IdentityOr(DefaultIdentity()); got != test.want {
+			t.Errorf("of %+v got %+v, want %+v", test.brought, got, test.want)
+		}
+	}
+	for value, good := range map[string]bool{"100": true, "": false, "0": false, "-1": false, "x": false, "99999999999999999999": false} {
+		err := (&Credentials{Cookies: NewCookies(map[string]string{"account": value})}).HasAccount("account")
+		if (err == nil) != good {
+			t.Errorf("account %q gives %v", value, err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
@@ -42,6 +43,20 @@ func MustBeCopied(t *testing.T, example string, wire map[configupgrade.YAMLType]
 	inner, _ := sections.Wire["identity"].(map[string]any)
 	mustEqual(t, "wire", sections.Wire, append(slices.Concat(slices.Collect(maps.Values(wire))...), "identity"))
 	mustEqual(t, "wire.identity", inner, identity)
+}
+
+// MustBeChecked fails if the example's values are refused, or if the error of one that is spoilt does not name its key.
+// check reads the example, spoils it and validates what came of that.
+func MustBeChecked[C any](t *testing.T, spoils map[string]func(*C), check func(spoil func(*C)) error) {
+	t.Helper()
+	if err := check(func(*C) {}); err != nil {
+		t.Errorf("the example is refused: %v", err)
+	}
+	for key, spoil := range spoils {
+		if err := check(spoil); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("wrong %s gives %v, want an error that names it", key, err)
+		}
+	}
 }
 
 func mustEqual(t *testing.T, section string, example map[string]any, copied []string) {
