@@ -2,16 +2,13 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
 
-	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
 )
 
@@ -220,89 +217,4 @@ func (whatsapp) wrongHash(s *stage, message json.RawMessage) json.RawMessage {
 	s.must(json.Unmarshal(message, &raw))
 	raw["imageMessage"]["fileSHA256"] = bytes.Repeat([]byte{7}, 32)
 	return rawOf(s, map[string]any{"imageMessage": raw["imageMessage"]})
-}
-
-func mediaTooLarge(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
-	// In: what the sender says is enough, or what the file's server says.
-	log, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)
-	s.must(err)
-	from, traits := portal.Mark(), s.side.traits()
-	word := s.side.sendsHuge(s, anna)
-	s.gets(portal, from, anna, "word that the file is too large", saying("larger than the homeserver allows (128 MiB)"))
-	if _, ok := s.side.(measuring); ok {
-		s.stopsFetching(portal, anna, len(log))
-	} else {
-		after, err := s.stack.Simulator.Log(s.ctx, s.side.control(), len(log))
-		s.must(err)
-		for _, entry := range after {
-			if entry.Direction == "in" && strings.Contains(entry.Data, word) {
-				s.Errorf("the file was asked for: %s", entry.Data)
-			}
-		}
-	}
-	s.announced = append(s.announced, "Failed to handle Matrix message")
-	// Out: what the client says is enough, and so is the file itself where the client says nothing.
-	for _, said := range []int{traits.imageLimit + 1<<20, 0} {
-		from = portal.Mark()
-		sent, err := portal.SendFile(s.ctx, lab.File{
-			Type: event.MsgImage, Name: "huge.jpg", MIMEType: "image/jpeg", Data: make([]byte, traits.imageLimit+1<<20),
-			Change: func(c *event.MessageEventContent) { c.Info.Size = said },
-		})
-		s.must(err)
-		_, err = portal.AwaitEvent(s.ctx, from, "word of failure that names the limit", func(evt *event.Event) bool {
-			raw := string(evt.Content.VeryRaw)
-			return evt.Type.Type == "com.beeper.message_send_status" && strings.Contains(raw, sent.String()) &&
-				strings.Contains(raw, "FAIL") && strings.Contains(raw, traits.imageLimitText)
-		})
-		s.must(err)
-	}
-	if n := len(anna.textsFrom(s.me)); n != 0 {
-		s.Errorf("Anna's phone has %d messages, want none", n)
-	}
-}
-
-// measuring is what a side implements on which only a file's server says how large it is.
-type measuring interface {
-	// served reads from an entry of the simulator's log how much of a file was sent; false for entries of other things.
-	served(control.LogEntry) (bytes int64, ok bool)
-	// unmeasured is the fault by which the server does not say it.
-	unmeasured() control.Fault
-}
-
-// stopsFetching shows, after the word that a large file does not come, that it was not fetched; and that of one whose size
-// nobody says the fetching ends at the limit, and never is in memory.
-func (s *stage) stopsFetching(portal *roomOf, by *person, logFrom int) {
-	s.Helper()
-	side := s.side.(measuring)
-	// What is in buffers on the way counts as sent.
-	mustHaveSent := func(least, most int64) {
-		s.Helper()
-		var sent int64
-		s.await("the server to be done with the file", func(ctx context.Context) error {
-			log, err := s.stack.Simulator.Log(ctx, s.side.control(), logFrom)
-			for _, entry := range log {
-				if bytes, ok := side.served(entry); ok {
-					sent, logFrom = max(sent, bytes), entry.Index+1
-				}
-			}
-			if err == nil && sent == 0 {
-				err = errors.New("nothing was sent")
-			}
-			return err
-		})
-		if sent < least || sent > most {
-			s.Errorf("%d bytes of the file were sent, want %d to %d", sent, least, most)
-		}
-	}
-	const limit, buffers = 128 << 20, 16 << 20
-	mustHaveSent(1, buffers)
-	s.breaks(side.unmeasured())
-	from, growth := portal.Mark(), s.watchMemory()
-	s.side.sendsHuge(s, by)
-	s.gets(portal, from, by, "word that another file is too large", saying("larger than the homeserver allows (128 MiB)"))
-	growth("which nobody said")
-	mustHaveSent(limit, limit+buffers)
 }
