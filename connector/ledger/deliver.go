@@ -240,18 +240,23 @@ func handle(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.Even
 	} else if ctx.Err() != nil {
 		return awayError{fmt.Errorf("wait for bridgev2 to handle the event: %w", err)}
 	}
-	// bridgev2 does not call back for an event whose room it could not create. It takes a portal's events one after the
-	// other, though, so when it looks at the next one it is through with ours. Queueing one is left for when it is
-	// needed, since the library reads the portal then while the portal's loop may be making the room.
-	login.QueueRemoteEvent(&simplevent.EventMeta{
-		Type:       bridgev2.RemoteEventUnknown,
-		PortalKey:  meta.PortalKey,
-		LogContext: func(c zerolog.Context) zerolog.Context { handled.give(); return c },
-	})
+	// bridgev2 does not call back for an event whose room it could not create. Asking is left for when it is needed, since
+	// the library reads the portal then while the portal's loop may be making the room.
+	ask(login, meta.PortalKey, handled)
 	if err := handled.await(ctx, handlingLimit); err != nil {
 		return awayError{fmt.Errorf("wait for bridgev2 to handle the event: %w", err)}
 	}
 	return nil
+}
+
+// ask has a signal given when the portal's loop is through with all that was queued before: bridgev2 takes a portal's events
+// one after the other, and names the next one when it looks at it.
+func ask(login *bridgev2.UserLogin, portal networkid.PortalKey, through signal) {
+	login.QueueRemoteEvent(&simplevent.EventMeta{
+		Type:       bridgev2.RemoteEventUnknown,
+		PortalKey:  portal,
+		LogContext: func(c zerolog.Context) zerolog.Context { through.give(); return c },
+	})
 }
 
 // signal is given once, at least, and awaited by one.

@@ -9,11 +9,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/simplevent"
 	bridgestatus "maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
 )
@@ -150,7 +147,7 @@ func (l *Ledger) fly(it *item) outcome {
 			return l.countTry(it, *out)
 		}
 	}
-	out := l.judge(evt, f, l.awaitHandling(portal, login, f))
+	out := l.judge(evt, f, l.awaitHandling(portal, login, f, evt))
 	out.handled = true
 	Passing("room.handled")
 	return out
@@ -293,50 +290,46 @@ func (l *Ledger) countTry(it *item, out outcome) outcome {
 }
 
 // awaitHandling blocks until bridgev2 has said what became of the event, or is through with it; then it returns nil.
-func (l *Ledger) awaitHandling(portal *bridgev2.Portal, login *bridgev2.UserLogin, f *flight) error {
-	began := time.Now()
-	limit := handlingLimit
-	var through <-chan struct{}
-	if login != nil {
-		through = mark(portal, login)
-	} else {
-		limit = orphanLimit
+func (l *Ledger) awaitHandling(portal *bridgev2.Portal, login *bridgev2.UserLogin, f *flight, evt *event.Event) error {
+	if login == nil {
+		if err := l.awaitWord(f, nil, orphanLimit); !errors.Is(err, errLate) {
+			return err
+		}
+		return nil
 	}
+	began := time.Now()
+	if isMessage(evt) { // of which it says something nearly always, and to ask makes it work as much as a small event does
+		if err := l.awaitWord(f, nil, usualHandling); !errors.Is(err, errLate) {
+			return err
+		}
+	}
+	through := newSignal()
+	ask(login, portal.PortalKey, through)
+	err := l.awaitWord(f, through, handlingLimit)
+	if err == nil && time.Since(began) < goOnLimit || errors.Is(err, errStopped) {
+		return err
+	}
+	// bridgev2 goes on after five minutes, but the event is still being handled.
+	return l.awaitWord(f, nil, lateLimit)
+}
+
+var errLate = errors.New("event is not handled")
+
+// awaitWord blocks until bridgev2 has said what became of the event, or the signal that it is through with it is given; the
+// error is errLate if neither comes within the limit, or errStopped.
+func (l *Ledger) awaitWord(f *flight, through signal, limit time.Duration) error {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
 	select {
 	case <-f.told:
 		return nil
 	case <-through:
-		if time.Since(began) < goOnLimit {
-			return nil
-		}
-	case <-time.After(limit):
-		if login == nil {
-			return nil
-		}
-	case <-l.ctx.Done():
-		return errStopped
-	}
-	// bridgev2 goes on after five minutes, but the event is still being handled.
-	select {
-	case <-f.told:
 		return nil
-	case <-time.After(lateLimit):
-		return errors.New("event is not handled")
+	case <-timer.C:
+		return errLate
 	case <-l.ctx.Done():
 		return errStopped
 	}
-}
-
-// mark returns a channel that is closed when the portal's loop is through with all that was queued before: bridgev2 takes
-// a portal's events one after the other, and names the next one when it looks at it.
-func mark(portal *bridgev2.Portal, login *bridgev2.UserLogin) <-chan struct{} {
-	through := make(chan struct{})
-	login.QueueRemoteEvent(&simplevent.EventMeta{
-		Type:       bridgev2.RemoteEventUnknown,
-		PortalKey:  portal.PortalKey,
-		LogContext: func(c zerolog.Context) zerolog.Context { close(through); return c },
-	})
-	return through
 }
 
 // judge makes an outcome of what bridgev2 said.

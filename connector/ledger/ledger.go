@@ -69,10 +69,10 @@ type Ledger struct {
 
 	reticent bool // the homeserver does not hand over everything; set before Start
 
-	accepting sync.Mutex // held while a transaction is stored; guards the two flags
-	open      bool       // transactions can be stored
-	inherited int64      // the last number of earlier runs, once transactions can be stored
-	started   bool       // what is stored is handed on
+	accepting sync.Mutex  // held while a transaction is stored; guards what follows
+	open      atomic.Bool // transactions can be stored; may be read without the lock
+	inherited int64       // the last number of earlier runs, once transactions can be stored
+	started   bool        // what is stored is handed on
 	arrivals  queue[database.Outgoing]
 
 	lock    sync.Mutex // guards what follows
@@ -143,7 +143,7 @@ func (l *Ledger) Start(ctx context.Context) error {
 // networks, and would lose keys if it were refused: Synapse repeats only a transaction's events. The lock accepting is
 // held.
 func (l *Ledger) opened(ctx context.Context) error {
-	if l.open {
+	if l.open.Load() {
 		return nil
 	}
 	if err := l.store.Upgrade(ctx); err != nil {
@@ -155,7 +155,8 @@ func (l *Ledger) opened(ctx context.Context) error {
 	}
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.seq, l.inherited, l.open = last, last, true
+	l.seq, l.inherited = last, last
+	l.open.Store(true)
 	return nil
 }
 

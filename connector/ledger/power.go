@@ -54,7 +54,11 @@ type settling struct {
 	served int64 // how many of them are through; guarded by the lock
 }
 
+// ready makes the tables be there. A transaction that is being stored holds nobody up.
 func (l *Ledger) ready(ctx context.Context) error {
+	if l.open.Load() {
+		return nil
+	}
 	l.accepting.Lock()
 	defer l.accepting.Unlock()
 	return l.opened(ctx)
