@@ -2,6 +2,8 @@ package meow
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"go.mau.fi/whatsmeow/store"
@@ -19,13 +21,16 @@ type sessionLock struct {
 
 // GuardSessions makes a device's stores patient (see waglobals.Patient), and puts the lock around that: what is tried again
 // while the database is away is one encryption or decryption, and keeps the lock. Before anything leaves that was encrypted,
-// settle is called, which returns when all that was stored survives a power cut: a session that is an earlier one after it
-// would use keys twice, and recipients take what comes under a key that they have used for a message that they have. They
-// drop it, and tell the sender that it was delivered. It is called once, before a client is made for the device.
+// what is stored of its session is ahead of it (see aheads), and if that was not so yet, settle is called, which returns when
+// all that was stored survives a power cut: a session that is an earlier one after it would use keys twice, and recipients
+// take what comes under a key that they have used for a message that they have. They drop it, and tell the sender that it
+// was delivered. The keys of groups are not set aside, so what goes to a group is always settled. GuardSessions is called
+// once, before a client is made for the device.
 func GuardSessions(device *store.Device, settle func(context.Context) error) {
 	waglobals.Patient(device)
 	lock := sessionLock{held: make(chan struct{}, 1)}
-	device.Sessions = guardedSessions{device.Sessions, lock, settle}
+	device.Sessions = guardedSessions{device.Sessions, lock, settle, newAheads()}
+	device.SenderKeys = guardedSenderKeys{device.SenderKeys}
 	device.EventBuffer = guardedBuffer{device.EventBuffer, lock}
 }
 
@@ -47,6 +52,7 @@ func (l sessionLock) unlock() {
 type encryption struct {
 	lock   sync.Mutex
 	unlock func() // nil while the sessions are not locked
+	settle bool   // something else than sessions was stored that must survive a power cut
 }
 
 type encryptionKey struct{}
@@ -75,6 +81,21 @@ func (e *encryption) acquire(ctx context.Context, l sessionLock) error {
 	return nil
 }
 
+// mustSettle says that the encryption has used a key of a group.
+func (e *encryption) mustSettle() {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	e.settle = true
+}
+
+// end is release; it says whether the encryption has used a key of a group.
+func (e *encryption) end() bool {
+	e.release()
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	return e.settle
+}
+
 // release may be called any number of times.
 func (e *encryption) release() {
 	e.lock.Lock()
@@ -89,6 +110,7 @@ type guardedSessions struct {
 	store.SessionStore
 	lock   sessionLock
 	settle func(context.Context) error
+	aheads *aheads
 }
 
 // GetManySessions implements store.SessionStore: encryption begins with it.
@@ -98,24 +120,33 @@ func (g guardedSessions) GetManySessions(ctx context.Context, addresses []string
 			return nil, err
 		}
 	}
-	return g.SessionStore.GetManySessions(ctx, addresses)
+	return g.getMany(ctx, addresses)
 }
 
 // PutManySessions implements store.SessionStore: encryption ends with it.
 func (g guardedSessions) PutManySessions(ctx context.Context, sessions map[string][]byte) error {
-	err := g.SessionStore.PutManySessions(ctx, sessions)
+	changed := g.aheads.encrypted(sessions)
+	settle := len(changed) > 0
+	var err error
+	if settle {
+		err = g.SessionStore.PutManySessions(ctx, changed)
+	}
 	if e := encryptionIn(ctx); e != nil {
-		e.release() // others need not wait for the disk
+		settle = e.end() || settle // others need not wait for the disk
 	}
-	if err != nil {
-		return err
+	if err == nil && settle {
+		err = g.settle(ctx)
 	}
-	return g.settle(ctx)
+	if err != nil { // nothing leaves, but what is stored may not be ahead
+		g.aheads.forget(slices.Collect(maps.Keys(sessions))...)
+	}
+	return err
 }
 
 // PutSession implements store.SessionStore: with it ends decryption, and the encryption of what goes to one device only
-// (answers to retries, requests to the phone).
+// (answers to retries, requests to the phone). That is stored as it is.
 func (g guardedSessions) PutSession(ctx context.Context, address string, session []byte) error {
+	g.aheads.forget(address)
 	if err := g.SessionStore.PutSession(ctx, address, session); err != nil {
 		return err
 	}
@@ -123,6 +154,18 @@ func (g guardedSessions) PutSession(ctx context.Context, address string, session
 		return nil
 	}
 	return g.settle(ctx)
+}
+
+type guardedSenderKeys struct {
+	store.SenderKeyStore
+}
+
+// PutSenderKey implements store.SenderKeyStore.
+func (g guardedSenderKeys) PutSenderKey(ctx context.Context, group, user string, key []byte) error {
+	if e := encryptionIn(ctx); e != nil {
+		e.mustSettle()
+	}
+	return g.SenderKeyStore.PutSenderKey(ctx, group, user, key)
 }
 
 // decryptionKey marks the context of decryption.

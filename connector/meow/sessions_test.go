@@ -42,7 +42,9 @@ func TestSettledBeforeItLeaves(t *testing.T) {
 		do   func() error
 		want bool
 	}{
-		{"a message", func() error { return device.Sessions.PutManySessions(ctx, nil) }, true},
+		{"a message", func() error {
+			return device.Sessions.PutManySessions(ctx, map[string][]byte{"person:1": []byte("odd")})
+		}, true},
 		{"a request to the phone", func() error { return device.Sessions.PutSession(ctx, "", nil) }, true},
 		{"an answer to a retry", func() error { return device.Sessions.PutSession(t.Context(), "", nil) }, true},
 		{"decryption", func() error {
