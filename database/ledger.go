@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -196,18 +197,28 @@ func (l *Ledger) Unsettled(ctx context.Context, room string) ([]Outgoing, error)
 	return rows, nil
 }
 
+// finishedAtOnce is how many events are forgotten by one statement. It has room for that many always, so that it is the same
+// text each time, which SQLite's driver keeps prepared.
+const finishedAtOnce = 32
+
+var finishQuery = func() string {
+	places := make([]string, finishedAtOnce)
+	for i := range places {
+		places[i] = "$" + strconv.Itoa(i+1)
+	}
+	return "DELETE FROM crosschat_outgoing WHERE seq IN (" + strings.Join(places, ",") + ")"
+}()
+
 // Finish forgets events that have their outcome.
 func (l *Ledger) Finish(ctx context.Context, seqs ...int64) error {
-	if len(seqs) == 0 {
-		return nil
-	}
-	list := make([]string, len(seqs))
-	for i, seq := range seqs {
-		list[i] = strconv.FormatInt(seq, 10)
-	}
-	_, err := l.db.Exec(ctx, "DELETE FROM crosschat_outgoing WHERE seq IN ("+strings.Join(list, ",")+")")
-	if err != nil {
-		return fmt.Errorf("forget %d finished events: %w", len(seqs), err)
+	for some := range slices.Chunk(seqs, finishedAtOnce) {
+		args := make([]any, finishedAtOnce)
+		for i := range args {
+			args[i] = some[min(i, len(some)-1)]
+		}
+		if _, err := l.db.Exec(ctx, finishQuery, args...); err != nil {
+			return fmt.Errorf("forget %d finished events: %w", len(seqs), err)
+		}
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func (c *Client) answer(sent wire.Sent, txn networkid.TransactionID) (*bridgev2.
 	return &bridgev2.MatrixMessageResponse{
 		DB:            &database.Message{ID: messageID, SenderID: c.GetUserID(), Timestamp: at},
 		RemovePending: txn,
+		PostSave:      ledger.RowStored(c.login),
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"testing"
 
@@ -78,8 +79,9 @@ func TestEncryptedCommandIsForgottenBefore(t *testing.T) {
 		if _, err := s.ledger.store.Accept(t.Context(), text, int64(seq+10), []database.Outgoing{row}); err != nil {
 			t.Fatal(err)
 		}
-		evt, err := (&item{row: row, evt: &event.Event{Type: event.EventMessage}}).fresh()
-		s.must(err)
+		evt := &event.Event{}
+		s.must(json.Unmarshal(row.Body, evt))
+		evt.Type.Class = event.MessageEventType
 		s.ledger.parse(evt)
 		s.ledger.begins(t.Context(), &flight{seq: row.Seq, resumed: true}, evt)
 	}

@@ -153,7 +153,7 @@ type watched struct {
 func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, error) {
 	decrypted, err := w.Crypto.Decrypt(ctx, evt)
 	if err != nil && !errors.Is(err, matrix.NoSessionFound) {
-		if f := w.side.flight(evt.ID); f != nil {
+		if f := w.side.l.flight(evt.ID); f != nil {
 			select {
 			case f.spoiled <- err:
 			default: // it knows
@@ -182,14 +182,7 @@ func (s librarySide) flightOf(evt *event.Event) *flight {
 	if !evt.Mautrix.WasEncrypted {
 		return nil
 	}
-	return s.flight(evt.ID)
-}
-
-// flight is that of an event, or nil.
-func (s librarySide) flight(id id.EventID) *flight {
-	s.l.lock.Lock()
-	defer s.l.lock.Unlock()
-	return s.l.flights[id]
+	return s.l.flight(evt.ID)
 }
 
 func (s librarySide) dispatch(ctx context.Context, evt *event.Event) {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"sync"
@@ -11,8 +10,10 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	bridgestatus "maunium.net/go/mautrix/bridgev2/status"
 	"maunium.net/go/mautrix/event"
+	"maunium.net/go/mautrix/id"
 )
 
 const (
@@ -66,6 +67,7 @@ type flight struct {
 
 	lock   sync.Mutex
 	status *bridgev2.MessageStatus
+	stored bool // its row is, see RowStored
 }
 
 func (f *flight) tell(status *bridgev2.MessageStatus) {
@@ -89,11 +91,32 @@ func (f *flight) isDecrypted() {
 	}
 }
 
+// flight is that of an event, or nil.
+func (l *Ledger) flight(evt id.EventID) *flight {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.flights[evt]
+}
+
+// RowStored is for bridgev2.MatrixMessageResponse.PostSave, which bridgev2 calls when it has stored a message's row: then the
+// ledger need not look for it. Networks may do without.
+func RowStored(login *bridgev2.UserLogin) func(context.Context, *bridgedb.Message) {
+	return func(_ context.Context, row *bridgedb.Message) {
+		l := of(login.Bridge)
+		if l == nil {
+			return
+		}
+		if f := l.flight(row.MXID); f != nil {
+			f.lock.Lock()
+			defer f.lock.Unlock()
+			f.stored = true
+		}
+	}
+}
+
 // observe is given every message status before it is shown.
 func (l *Ledger) observe(status *bridgev2.MessageStatus, info *bridgev2.MessageStatusEventInfo) {
-	l.lock.Lock()
-	f := l.flights[info.SourceEventID]
-	l.lock.Unlock()
+	f := l.flight(info.SourceEventID)
 	switch {
 	case f != nil:
 		f.tell(status)
@@ -105,10 +128,7 @@ func (l *Ledger) observe(status *bridgev2.MessageStatus, info *bridgev2.MessageS
 
 // fly hands an event to bridgev2 and blocks until that is through with it.
 func (l *Ledger) fly(it *item) outcome {
-	evt, err := it.fresh()
-	if err != nil {
-		return outcome{verdict: ignored}
-	}
+	evt := it.fresh()
 	l.parse(evt)
 	if evt.StateKey == nil && !l.bridge.Config.Permissions.Get(evt.Sender).SendEvents {
 		l.matrix.dispatch(l.ctx, evt) // which says so to the sender, and decrypts nothing
@@ -207,15 +227,11 @@ func (l *Ledger) takeOff(it *item, evt *event.Event) (f *flight, landed func()) 
 	}
 }
 
-// fresh is the event as it came; the library changes what it is given.
-func (it *item) fresh() (*event.Event, error) {
-	evt := &event.Event{}
-	if err := json.Unmarshal(it.row.Body, evt); err != nil {
-		return nil, err
-	}
-	evt.Mautrix = it.evt.Mautrix
-	evt.Type.Class = it.evt.Type.Class
-	return evt, nil
+// fresh is the event as it came, for one try, with content that is to be parsed: the library changes what it is given.
+func (it *item) fresh() *event.Event {
+	evt := *it.evt
+	evt.Content = event.Content{VeryRaw: it.evt.Content.VeryRaw, Raw: it.evt.Content.Raw}
+	return &evt
 }
 
 // isMessage is whether a row in bridgev2's table of messages belongs to an event that was sent. What an encrypted event
@@ -335,11 +351,11 @@ func (l *Ledger) awaitWord(f *flight, through signal, limit time.Duration) error
 // judge makes an outcome of what bridgev2 said.
 func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
 	f.lock.Lock()
-	status := f.status
+	status, stored := f.status, f.stored
 	f.lock.Unlock()
 	switch {
 	case status != nil && status.Status == event.MessageStatusSuccess:
-		if !isMessage(evt) || status.Step == bridgestatus.MsgStepCommand {
+		if stored || !isMessage(evt) || status.Step == bridgestatus.MsgStepCommand {
 			return outcome{verdict: sent} // a command has no row, and may not be given twice
 		}
 		row, err := l.bridge.DB.Message.GetPartByMXID(context.WithoutCancel(l.ctx), evt.ID)

@@ -13,6 +13,7 @@ import (
 
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/bridgev2"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/matrix"
 	"maunium.net/go/mautrix/event"
 )
@@ -96,7 +97,7 @@ func (s lockedSide) dispatch(ctx context.Context, evt *event.Event) {
 	}
 	s.l.parse(plain)
 	s.matrixSide.dispatch(ctx, plain)
-	library.flight(evt.ID).isDecrypted()
+	s.l.flight(evt.ID).isDecrypted()
 }
 
 func TestErrorsOfDecryptionPass(t *testing.T) {
@@ -126,6 +127,42 @@ func TestErrorsOfDecryptionPass(t *testing.T) {
 			}
 			if got := test.errors - crypto.errors; got != test.tries {
 				t.Errorf("%d tries went wrong, want %d", got, test.tries)
+			}
+		})
+	}
+}
+
+// TestTheRowIsLookedForUnlessItIsKnown: an event whose row is missing is tried again.
+// The row is deleted as soon as it is stored, so that who looks does not find it.
+func TestTheRowIsLookedForUnlessItIsKnown(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		tells bool
+		tries int
+	}{
+		{"the network tells", true, 1},
+		{"it does not", false, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			wire := newWire()
+			s := mustSet(t, t.TempDir(), wire)
+			deleted := false
+			wire.saved = func(ctx context.Context, row *bridgedb.Message) {
+				if test.tells {
+					RowStored(s.user.GetDefaultLogin())(ctx, row)
+				}
+				if !deleted {
+					deleted = true
+					s.must(s.ledger.bridge.DB.Message.Delete(ctx, row.RowID))
+				}
+			}
+			s.start()
+			s.hand("1", message("$1", "a"))
+			if failed := s.empty(); len(failed) != 0 {
+				t.Errorf("failed are %+v", failed)
+			}
+			if got := len(wire.texts()); got != test.tries {
+				t.Errorf("sent %d times, want %d", got, test.tries)
 			}
 		})
 	}

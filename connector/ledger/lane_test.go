@@ -39,6 +39,7 @@ type wire struct {
 	lock   sync.Mutex
 	online chan struct{} // closed when messages can be sent
 	send   func(text string) error
+	saved  func(context.Context, *bridgedb.Message)
 	sent   []string
 }
 
@@ -125,7 +126,7 @@ func (c client) HandleMatrixMessage(_ context.Context, msg *bridgev2.MatrixMessa
 		}
 	}
 	c.sent = append(c.sent, msg.Content.Body)
-	return &bridgev2.MatrixMessageResponse{DB: &bridgedb.Message{ID: networkid.MessageID(msg.Event.ID), SenderID: "me"}}, nil
+	return &bridgev2.MatrixMessageResponse{DB: &bridgedb.Message{ID: networkid.MessageID(msg.Event.ID), SenderID: "me"}, PostSave: c.saved}, nil
 }
 
 // scene is a bridge with a ledger, a login and a portal.

@@ -94,7 +94,7 @@ const (
 	// sweepPause is between two looks at what is still to be told or may be forgotten.
 	sweepPause = 30 * time.Second
 	// flushPause collects outcomes, so that many share a commit. A crash meanwhile only repeats what is recognised.
-	flushPause = 20 * time.Millisecond
+	flushPause = 50 * time.Millisecond
 )
 
 // Start takes up what an earlier run left and lets transactions in. The database is upgraded by then. It fails only if

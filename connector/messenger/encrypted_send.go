@@ -91,6 +91,7 @@ func (e *encrypted) handleMessage(ctx context.Context, msg *bridgev2.MatrixMessa
 	return &bridgev2.MatrixMessageResponse{
 		DB:            &database.Message{ID: messageID, SenderID: e.c.GetUserID(), Timestamp: sentAt},
 		RemovePending: txn,
+		PostSave:      ledger.RowStored(e.c.login),
 	}, nil
 }
 

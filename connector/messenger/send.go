@@ -74,6 +74,7 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 		// The network's own time comes with the echo.
 		DB:            &database.Message{ID: messageID, SenderID: c.GetUserID(), Timestamp: time.Now()},
 		RemovePending: txn,
+		PostSave:      ledger.RowStored(c.login),
 	}, nil
 }
 

@@ -68,6 +68,7 @@ func (c *Client) sendNew(ctx context.Context, chat types.JID, msg *bridgev2.Matr
 	return &bridgev2.MatrixMessageResponse{
 		DB:            &database.Message{ID: id, SenderID: c.GetUserID(), Timestamp: sentAt},
 		RemovePending: txn,
+		PostSave:      ledger.RowStored(c.login),
 	}, nil
 }
 
