@@ -10,7 +10,7 @@ import (
 	"crosschat/connector/meter"
 )
 
-// metered counts the time of queries beside logging the slow ones.
+// metered counts the time of queries and tells the ledger of those that failed, beside logging the slow ones.
 func metered(log dbutil.DatabaseLogger) dbutil.DatabaseLogger { return meteredLog{log} }
 
 type meteredLog struct{ dbutil.DatabaseLogger }
@@ -18,6 +18,7 @@ type meteredLog struct{ dbutil.DatabaseLogger }
 // QueryTiming implements dbutil.DatabaseLogger.
 func (m meteredLog) QueryTiming(ctx context.Context, method, query string, args []any, nrows int, took time.Duration, err error) {
 	meter.Database.Took(took, err)
+	ledger.DatabaseFailed(ctx, err)
 	m.DatabaseLogger.QueryTiming(ctx, method, query, args, nrows, took, err)
 }
 

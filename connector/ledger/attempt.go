@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"maunium.net/go/mautrix/bridgev2"
+
+	"crosschat/database/outage"
 )
 
 // attempt is one try at handing an event to Matrix. It travels in the context of bridgev2's handling, the only way from
@@ -31,7 +33,7 @@ type attempt struct {
 	parts   int               // how many parts the message was converted to, if it was
 	ignored bool              // the converter wants nothing shown
 	refused error             // why it could not convert
-	failed  error             // last request that found no homeserver, or one in trouble
+	failed  error             // last request or query that found no homeserver or database, or one in trouble
 	after   []func()          // what is to be done when it is stored
 }
 
@@ -89,6 +91,17 @@ func (a *attempt) txnID(kind, made string) (string, bool) {
 	return id, true
 }
 
+// DatabaseFailed tells of what became of a query. The library logs errors while it handles an event, and goes on; if one lies
+// with the database, the event is handled again.
+func DatabaseFailed(ctx context.Context, err error) {
+	if err == nil || !outage.Is(err) {
+		return
+	}
+	if try := attemptIn(ctx); try != nil {
+		try.fail(err)
+	}
+}
+
 func (a *attempt) fail(err error) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
@@ -137,7 +150,8 @@ func (a *attempt) refuse(err error) error {
 	return fmt.Errorf("%w: %w", bridgev2.ErrIgnoringRemoteEvent, err)
 }
 
-// trouble is why the try came to nothing, as far as that is known: nil, or an awayError if the homeserver did not answer.
+// trouble is why the try came to nothing, as far as that is known: nil, or an awayError if the homeserver or the database did
+// not answer.
 func (a *attempt) trouble() error {
 	a.lock.Lock()
 	defer a.lock.Unlock()

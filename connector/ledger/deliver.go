@@ -142,8 +142,8 @@ func (l *Ledger) giveUp(ctx context.Context, login *bridgev2.UserLogin, meta sim
 }
 
 // Deliver is DeliverMessage for events without a row of their own (receipts, changes of a chat): they count as delivered
-// when bridgev2 has handled them and no request failed for want of a homeserver. make is called once a try; it must put
-// meta into the event it returns.
+// when bridgev2 has handled them and no request failed for want of a homeserver, and no query for want of a database. make is
+// called once a try; it must put meta into the event it returns.
 func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
 	return DeliverOnce(ctx, login, "", meta, make)
 }
@@ -164,6 +164,11 @@ func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, met
 		}
 		if err := try.trouble(); err != nil {
 			return err
+		}
+		if l := of(login.Bridge); l != nil { // what looks for a row that it does not get goes on as if there was none
+			if err := l.store.Reachable(ctx); err != nil {
+				return awayError{err}
+			}
 		}
 		try.stored()
 		return nil

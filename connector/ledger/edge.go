@@ -163,6 +163,13 @@ func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, e
 	return decrypted, err
 }
 
+// Encrypt implements matrix.Crypto. Its keys are in the database.
+func (w watched) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
+	err := w.Crypto.Encrypt(ctx, room, kind, content)
+	DatabaseFailed(ctx, err)
+	return err
+}
+
 // decrypting is called before the library's own handler.
 func (s librarySide) decrypting(ctx context.Context, evt *event.Event) {
 	if f := s.flightOf(evt); f != nil {

@@ -2,17 +2,12 @@ package waglobals
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
-	"errors"
-	"io"
-	"net"
 	"time"
 
-	"github.com/lib/pq"
-	"github.com/mattn/go-sqlite3"
 	"go.mau.fi/whatsmeow/store"
 	"go.mau.fi/whatsmeow/types"
+
+	"crosschat/database/outage"
 )
 
 // Patient makes encryption and decryption wait while the database is away or its disk is full. whatsmeow takes an error of
@@ -153,7 +148,7 @@ const firstPause, longestPause = 200 * time.Millisecond, 10 * time.Second
 func patiently(ctx context.Context, do func() error) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		err := do()
-		if err == nil || !databaseAway(err) || ctx.Value(inTransaction{}) != nil {
+		if err == nil || !outage.Is(err) || ctx.Value(inTransaction{}) != nil {
 			return err
 		}
 		select {
@@ -162,26 +157,4 @@ func patiently(ctx context.Context, do func() error) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// databaseAway is whether an error lies with the database and not with what it was asked: trying again may help.
-func databaseAway(err error) bool {
-	var lite sqlite3.Error
-	if errors.As(err, &lite) {
-		switch lite.Code {
-		case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrCantOpen, sqlite3.ErrReadonly, sqlite3.ErrNomem:
-			return true
-		}
-		return false
-	}
-	var postgres *pq.Error
-	if errors.As(err, &postgres) {
-		switch postgres.Code.Class() { // connection, resources, state of the database, operator, system
-		case "08", "53", "55", "57", "58":
-			return true
-		}
-		return false
-	}
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.As(err, new(net.Error)) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
