@@ -25,7 +25,6 @@ func (instagram) sharing(s *stage, contentType, text string, picture []byte, wid
 	})
 }
 
-// links implements linkSide.
 func (i instagram) links(s *stage, text string, picture []byte) []json.RawMessage {
 	s.Helper()
 	return []json.RawMessage{i.sharing(s, "MESSAGE_INLINE_SHARE", text, picture, 64, 48, map[string]any{

@@ -214,13 +214,6 @@ func (messengerE2EE) mention(_ *stage, p *person) string { return p.ID + "@msgr"
 func (messenger) mention(_ *stage, p *person) string   { return p.Name }
 func (i instagram) mention(s *stage, p *person) string { return i.called(s, p) }
 
-// linkSide is implemented by all sides.
-type linkSide interface {
-	// links are messages with the text, each with a preview of https://example.org/a?b=c by the title "A title", about "What
-	// it is about". If the network has pictures of such previews, it is the given one, of 64x48.
-	links(s *stage, text string, picture []byte) []json.RawMessage
-}
-
 func (whatsapp) links(s *stage, text string, picture []byte) []json.RawMessage {
 	s.Helper()
 	return []json.RawMessage{rawOf(s, map[string]any{"extendedTextMessage": map[string]any{
@@ -233,7 +226,7 @@ func linkIn(s *stage) {
 	s.logIn()
 	portal := s.greeted(anna)
 	text, picture := s.text("look at https://example.org/a?b=c"), photo(64, 48, 5)
-	for _, raw := range s.side.(linkSide).links(s, text, picture) {
+	for _, raw := range s.side.links(s, text, picture) {
 		from := portal.Mark()
 		anna.sends(control.SendRequest{To: s.me.ID, Raw: raw})
 		content := s.gets(portal, from, anna, "a text with a link", holding(text)).Content.AsMessage()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// What Messenger has in other forms than WhatsApp, and what its limits are.
+// What Messenger has in other forms than WhatsApp.
 
 // sharing is a message with a text and something shared.
 func sharing(s *stage, text string, share map[string]any) json.RawMessage {
@@ -13,7 +13,6 @@ func sharing(s *stage, text string, share map[string]any) json.RawMessage {
 	return rawOf(s, map[string]any{"text": text, "shares": []any{share}})
 }
 
-// links implements linkSide.
 func (messenger) links(s *stage, text string, _ []byte) []json.RawMessage {
 	s.Helper()
 	return []json.RawMessage{sharing(s, text, map[string]any{

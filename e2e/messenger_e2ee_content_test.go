@@ -31,7 +31,7 @@ func wrapped(s *stage, m proto.Message) map[string]any {
 	return map[string]any{"payload": base64.StdEncoding.EncodeToString(data), "version": 1}
 }
 
-// links implements linkSide: typed, and shared from elsewhere.
+// links: typed, and shared from elsewhere.
 func (messengerE2EE) links(s *stage, text string, _ []byte) []json.RawMessage {
 	s.Helper()
 	return []json.RawMessage{

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -36,11 +37,14 @@ type side interface {
 	identifiers(control.Person) []string
 	// id is the network's part of a person's id in Matrix.
 	id(control.Person) string
-	// marks are texts with the network's marks, written HTML that has such marks there in more ways than elsewhere.
+	// marks are texts with the network's marks. written are what HTML becomes there, beside what is the same everywhere.
 	marks() []marked
 	written() []marked
 	// mention is what stands in a text of the user for somebody who is mentioned, after the @.
 	mention(*stage, *person) string
+	// links are messages with the text, each with a preview of https://example.org/a?b=c by the title "A title", about "What
+	// it is about". If the network has pictures of such previews, it is the given one, of 64x48.
+	links(s *stage, text string, picture []byte) []json.RawMessage
 	// calls are those that the network tells of.
 	calls() []call
 	// unknowns are messages of kinds that the bridge does not know.
