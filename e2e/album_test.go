@@ -13,9 +13,7 @@ import (
 )
 
 func albumIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	from := portal.Mark()
 	head := anna.sends(control.SendRequest{To: s.me.ID, Raw: json.RawMessage(`{"albumMessage": {"expectedImageCount": 3, "expectedVideoCount": 1}}`)})
 	captions := []string{s.text("one"), s.text("two"), s.text("three"), s.text("four")}
@@ -82,9 +80,7 @@ func (instagram) album(s *stage, _ string, pictures []control.Media) json.RawMes
 
 // oneAlbumIn is for an albumSide.
 func oneAlbumIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	var pictures []control.Media
 	for i := range 3 {
 		pictures = append(pictures, control.Media{
@@ -114,9 +110,7 @@ func oneAlbumIn(s *stage) {
 }
 
 func viewOnceIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	isMark := func(c *event.MessageEventContent) bool {
 		return c.MsgType == event.MsgNotice && strings.Contains(strings.ToLower(c.Body), "view-once image")
 	}
@@ -170,9 +164,7 @@ func (instagram) once(s *stage, picture []byte) control.SendRequest {
 
 // markedOnceIn is for a onceSide: the picture itself bears the mark.
 func markedOnceIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	if words := s.side.traits().onceInApp; words != "" {
 		from := portal.Mark()
 		anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", MIMEType: "image/jpeg", ViewOnce: true}})

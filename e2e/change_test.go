@@ -67,9 +67,7 @@ func (s *stage) says(portal *roomOf, p *person, words string) (id.EventID, contr
 }
 
 func reactIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	mine, onPhone := s.says(portal, anna, "react to this")
 	sim := s.stack.Simulator
 	for _, emoji := range []string{"👍", "❤️", "👩🏿‍🚒"} {
@@ -92,9 +90,7 @@ func reactIn(s *stage) {
 }
 
 func reactOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	greeting := anna.greeting()
 	seen := func(from int, emoji string) {
 		s.Helper()
@@ -135,9 +131,7 @@ func (s *stage) editedTo(portal *roomOf, target id.EventID, by id.UserID, text s
 }
 
 func editIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	greeting := anna.greeting()
 	edit := func(by *person, target control.Target, text string) {
 		s.Helper()
@@ -188,9 +182,7 @@ func (whatsapp) forgesEdit(s *stage, by *person, target, text string) {
 }
 
 func editOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	mine, onPhone := s.says(portal, anna, "to be edited")
 	text := s.text("edited")
 	_, err := portal.Edit(s.ctx, mine, text)
@@ -219,9 +211,7 @@ func (s *stage) oldMessage(portal *roomOf, to *person, age time.Duration) id.Eve
 }
 
 func deleteIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	greeting := anna.greeting()
 	mine, onPhone := s.says(portal, anna, "mine")
 	if _, ok := s.side.(forgedSide); ok {
@@ -244,9 +234,7 @@ func deleteIn(s *stage) {
 }
 
 func deleteOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	mine, onPhone := s.says(portal, anna, "to be deleted")
 	s.must(portal.Redact(s.ctx, mine))
 	anna.sees(control.Match{Kind: control.KindRevoke, Sender: s.me.ID, Ref: onPhone.ID})

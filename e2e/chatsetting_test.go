@@ -14,9 +14,7 @@ import (
 
 // muteArchive changes a chat on the phone and from Matrix and looks at the other side.
 func muteArchive(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.settled(portal.Room)
 	traits := s.side.traits()
 	yes, no, always, never := true, false, int64(-1), int64(0)

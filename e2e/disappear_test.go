@@ -101,9 +101,7 @@ const shortLife = 12 * time.Second
 
 // disappearIn has the contact set a timer, and messages go when they are due: one in a running bridge, one over a restart.
 func disappearIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	side, seconds := s.side.(timerSide), int(shortLife.Seconds())
 	side.timer(s, anna, seconds)
 	s.await("the room to have the timer", func(ctx context.Context) error { return hasTimer(ctx, portal.Room, shortLife) })
@@ -147,9 +145,7 @@ func hasTimer(ctx context.Context, room *lab.Room, want time.Duration) error {
 
 // disappearOut sets the timer from Matrix: the contact's phone learns it, and messages say how long they live.
 func disappearOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	side, plain := s.side.(timerSide), s.text("for ever")
 	_, err := portal.SendText(s.ctx, plain)
 	s.must(err)

@@ -28,9 +28,7 @@ func photo(width, height, seed int) []byte {
 }
 
 func imageIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	caption, data := s.caption("image", "look at this"), photo(640, 480, 3)
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "image", Data: data, MIMEType: "image/jpeg", Caption: caption, Width: 640, Height: 480, Thumbnail: photo(64, 48, 3),
@@ -62,9 +60,7 @@ func imageIn(s *stage) {
 }
 
 func imageOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	messages, deletions := 0, 0
 	for _, caption := range []string{s.text("my view"), ""} {
 		from, data := len(anna.timeline()), photo(800, 600, 4+len(caption))

@@ -22,9 +22,7 @@ const largeFile = 100 << 20
 const mostGrowth = 32 << 20
 
 func mediaLarge(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.patient(4 * time.Minute)
 	data := make([]byte, largeFile)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
@@ -66,9 +64,7 @@ func (s *stage) watchMemory() func(way string) {
 }
 
 func mediaTooLarge(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	// In: what the sender says is enough, or what the file's server says.
 	log, err := s.stack.Simulator.Log(s.ctx, s.side.control(), 0)
 	s.must(err)

@@ -67,9 +67,7 @@ func (messenger) marks() []marked {
 func (instagram) marks() []marked { return messenger{}.marks() }
 
 func formatIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for _, test := range s.side.marks() {
 		text := s.text(test.text)
 		anna.writes(s.me, text)
@@ -110,9 +108,7 @@ func (messenger) written() []marked { return nil }
 func (instagram) written() []marked { return nil }
 
 func formatOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for _, test := range append(s.side.written(),
 		marked{"*bold* _italic_ ~gone~ `code` ", "<b>bold</b> <i>italic</i> <del>gone</del> <code>code</code> "},
 		marked{"> quoted\nanswer ", "<blockquote>quoted</blockquote>answer "},
@@ -178,9 +174,7 @@ func mentionIn(s *stage) {
 }
 
 func mentionOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	at := "@" + s.side.mention(s, anna)
 	pill := fmt.Sprintf(`<a href="https://matrix.to/#/%s">Anna</a>`, anna.mxid)
 	tests := []marked{{at + ": look ", pill + ": look "}}
@@ -222,9 +216,7 @@ func (whatsapp) links(s *stage, text string, picture []byte) []json.RawMessage {
 }
 
 func linkIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	text, picture := s.text("look at https://example.org/a?b=c"), photo(64, 48, 5)
 	for _, raw := range s.side.links(s, text, picture) {
 		from := portal.Mark()

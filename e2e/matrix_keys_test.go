@@ -84,9 +84,7 @@ func (s *stage) talk(portal *lab.Room, contact *person) {
 func TestLostKeys(t *testing.T) {
 	t.Parallel()
 	s := keysStage(t, "lost-keys")
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.talk(portal.Room, anna)
 	old := s.botDevice("")
 
@@ -200,9 +198,7 @@ func TestKeyRequests(t *testing.T) {
 	s := keysStage(t, "key-requests")
 	recovery, err := s.user.SignDevice(s.ctx)
 	s.must(err)
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	_, portal := s.withAnna()
 	s.settled(portal.Room)
 	session := s.sessionOf(portal.Room, portal.greeting.ID)
 

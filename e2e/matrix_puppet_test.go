@@ -25,9 +25,7 @@ func TestLoginMatrix(t *testing.T) {
 	}}
 	s := newStage(t, shared.get(t), whatsapp{}, "login-matrix")
 	s.patient(time.Minute)
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	self := id.NewUserID(s.side.ghost(s.me.Person), s.stack.Homeserver.Domain)
 	s.ownText(portal.Room, anna, self)
 

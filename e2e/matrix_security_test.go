@@ -104,9 +104,7 @@ func TestEncryptLater(t *testing.T) {
 	}
 	shared := &lazyStack{t: t, setting: setting, set: map[string]string{"encryption.default": "false"}}
 	s := newStage(t, shared.get(t), whatsapp{}, "encrypt")
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	if evt := portal.greeting; evt.Mautrix.EventSource&event.SourceDecrypted != 0 {
 		t.Fatalf("the room is encrypted although new rooms should not be: %s", evt.ID)
 	}

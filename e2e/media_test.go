@@ -77,9 +77,7 @@ func (p *person) seesFile(from int, kind string) *control.Media {
 }
 
 func videoIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	caption, data := s.caption("video", "my film"), s.made(".mp4", testVideo...)
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "video", Data: data, MIMEType: "video/mp4", Caption: caption, Width: 320, Height: 240, Seconds: 2, Thumbnail: photo(64, 48, 3),
@@ -101,9 +99,7 @@ func videoIn(s *stage) {
 }
 
 func videoOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	traits := s.side.traits()
 	for _, sent := range []lab.File{
 		{Name: "film.mp4", MIMEType: "video/mp4", Data: s.made(".mp4", testVideo...), Caption: s.text("my film"), Width: 320, Height: 240},
@@ -151,9 +147,7 @@ func (s *stage) mustBePlayable(got *control.Media, sent lab.File) {
 }
 
 func fileIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	caption, data := s.caption("document", "read this"), []byte("any bytes \x00\xff of a report")
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "document", Data: data, MIMEType: "application/pdf", FileName: "Bericht – März.pdf", Caption: caption,
@@ -175,9 +169,7 @@ func fileIn(s *stage) {
 }
 
 func fileOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	data := []byte("any bytes \x00\xff of a report")
 	for _, caption := range []string{s.text("read this"), ""} {
 		from := len(anna.timeline())
@@ -194,9 +186,7 @@ func fileOut(s *stage) {
 }
 
 func gifIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	data := s.made(".mp4", append(testLoop, "-pix_fmt", "yuv420p")...)
 	anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{
 		Kind: "gif", Data: data, MIMEType: "video/mp4", Width: 160, Height: 120, Seconds: 2, Thumbnail: photo(32, 24, 3),
@@ -211,9 +201,7 @@ func gifIn(s *stage) {
 }
 
 func gifOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	video := s.made(".mp4", append(testLoop, "-pix_fmt", "yuv420p")...)
 	for _, sent := range []lab.File{
 		{Type: event.MsgImage, Name: "dance.gif", MIMEType: "image/gif", Data: s.made(".gif", testLoop...), Width: 160, Height: 120},
@@ -236,9 +224,7 @@ func gifOut(s *stage) {
 
 // plainGIFOut: GIFs stay GIFs there.
 func plainGIFOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	before, data := len(anna.timeline()), s.made(".gif", testLoop...)
 	_, err := portal.SendFile(s.ctx, lab.File{Type: event.MsgImage, Name: "dance.gif", MIMEType: "image/gif", Data: data, Width: 160, Height: 120})
 	s.must(err)

@@ -188,9 +188,7 @@ func copiedRequest(page string, cookies map[string]string) string {
 // checkpoint shows each way in which the network stops a session: the user is told once what to open, nothing is tried
 // before they say so, over a restart neither, and the same session goes on afterwards.
 func checkpoint(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.settled(portal.Room)
 	side, ok := s.side.(cookieSide)
 	if !ok {

@@ -67,9 +67,7 @@ func (instagram) expiring() expiring {
 // mediaExpired shows that a picture which the servers do not give leaves a placeholder, and comes in its place when it is
 // asked for, by a click or a command, and they give it again.
 func mediaExpired(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	_, network := s.side.protocol()
 	gone, how := "no longer on "+network+"'s servers", s.side.expiring()
 	byClick := func(placeholder id.EventID) {
@@ -174,9 +172,7 @@ func (s *stage) staysMissing(portal *roomOf, anna *person, why string, ask func(
 
 // mediaCorrupt shows that what is not what its sender sent is not shown.
 func mediaCorrupt(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	from, data := portal.Mark(), photo(200, 150, 5)
 	damaged := saying("damaged or was tampered with")
 	mustNotShow := func() {

@@ -19,9 +19,7 @@ type call struct {
 
 // callNotice shows the calls that the network tells of.
 func callNotice(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for _, c := range s.side.calls() {
 		from := portal.Mark()
 		if c.raw != nil {
@@ -74,9 +72,7 @@ type unknown struct {
 
 // unsupported shows what becomes of kinds of messages that only one side has.
 func unsupported(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	traits := s.side.traits()
 	for _, message := range s.side.unknowns(s) {
 		from := portal.Mark()

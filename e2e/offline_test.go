@@ -15,9 +15,7 @@ import (
 
 // sendOffline writes while the network is away, over a restart of the bridge.
 func sendOffline(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.patient(90 * time.Second)
 	away := s.breaks(control.Fault{Kind: "http_status", Times: -1})
 	s.breaks(control.Fault{Kind: "close", Person: s.me.ID})

@@ -25,9 +25,7 @@ func (whatsapp) places(s *stage, name string) []json.RawMessage {
 }
 
 func locationIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	name := s.text("Harbour")
 	for _, raw := range s.side.(placeSide).places(s, name) {
 		from := portal.Mark()
@@ -67,9 +65,7 @@ func (whatsapp) mustBePlaced(s *stage, raw json.RawMessage, name string) {
 }
 
 func locationOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	name, before := s.text("Harbour"), len(anna.timeline())
 	_, err := portal.Send(s.ctx, &event.MessageEventContent{MsgType: event.MsgLocation, Body: name, GeoURI: "geo:52.5,-13.25;u=20"})
 	s.must(err)
@@ -99,9 +95,7 @@ func (whatsapp) moves(s *stage, by *person) (at func(float64, int, int), numbere
 }
 
 func locationLive(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	moved := func(evt *event.Event, uri string) {
 		s.Helper()
 		_, err := portal.AwaitEvent(s.ctx, 0, "the location to move to "+uri, func(e *event.Event) bool {
@@ -175,9 +169,7 @@ func (whatsapp) cards(s *stage, people ...contact) json.RawMessage {
 }
 
 func contactIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	ben, carl := contact{s.text("Ben"), "15550000099"}, contact{s.text("Carl"), "15550000098"}
 	from := portal.Mark()
 	anna.sends(control.SendRequest{To: s.me.ID, Raw: s.side.(cardSide).cards(s, ben)})
@@ -198,9 +190,7 @@ func contactIn(s *stage) {
 }
 
 func contactOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	name := s.text("Ben")
 	send := func(data string) json.RawMessage {
 		s.Helper()

@@ -73,9 +73,7 @@ func (s *stage) awaitVote(room *lab.Room, poll id.EventID, by id.UserID, want ..
 }
 
 func pollIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	question, secret := s.text("where to?"), make([]byte, 32)
 	raw, err := json.Marshal(map[string]any{
 		"pollCreationMessageV3": map[string]any{
@@ -139,9 +137,7 @@ func (s *stage) vote(portal *roomOf, poll id.EventID, answers ...string) {
 }
 
 func pollOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	start := func(question string, answers ...string) id.EventID {
 		s.Helper()
 		content := &event.PollStartEventContent{PollStart: event.PollStart{

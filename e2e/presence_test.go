@@ -12,9 +12,7 @@ import (
 
 // presenceIn shows a contact coming online and leaving, only after the user has switched it on, and over a restart.
 func presenceIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.settled(portal.Room)
 	yes, no := true, false
 	opens := func(available *bool) {

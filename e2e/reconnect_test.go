@@ -17,9 +17,7 @@ import (
 func reconnect(s *stage) {
 	const each = 4
 	seed := seedFromEnv(s)
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.patient(time.Minute)
 	s.failsToSend() // the library logs each try that a break cut short
 	wantIn, wantOut := texts(portal.Room, anna.mxid), []string(nil)

@@ -79,9 +79,7 @@ func (s *stage) mustBe(room *lab.Room, target id.EventID, text string) {
 }
 
 func replyOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	from := portal.Mark()
 	picture := anna.sends(control.SendRequest{To: s.me.ID, Media: &control.Media{Kind: "image", Data: photo(40, 30, 2), MIMEType: "image/jpeg"}})
 	shown := s.gets(portal, from, anna, "a picture", isKind(event.MsgImage))

@@ -7,8 +7,6 @@ import (
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
-
-	"crosschat/simulator/control"
 )
 
 // awaitStatus waits for what the bridge says became of an event, and returns its last word.
@@ -65,9 +63,7 @@ func (s *stage) failed(failed id.EventID, action string) {
 }
 
 func sendFail(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.failsToSend()
 	refusals := s.side.refusals(s.me.Person)
 	for i, test := range refusals {

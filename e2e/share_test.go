@@ -27,9 +27,7 @@ type shareSide interface {
 }
 
 func shareIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	picture := photo(90, 60, 2)
 	for _, share := range s.side.(shareSide).shares(s, anna, picture) {
 		from := portal.Mark()

@@ -22,9 +22,7 @@ type roomOf struct {
 }
 
 func readIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	var reads []control.Event
 	var last id.EventID
 	for _, words := range []string{"one", "two"} {
@@ -49,9 +47,7 @@ func readIn(s *stage) {
 }
 
 func readOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.must(portal.MarkRead(s.ctx, portal.greeting.ID))
 	greeting := anna.timeline()[0]
 	anna.sees(control.Match{Kind: control.KindReceipt, Sender: s.me.ID, Ref: greeting.ID, Text: "read"})
@@ -91,9 +87,7 @@ type deliveredTo struct {
 }
 
 func delivered(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	off, on := false, true
 	anna.behaves(control.Behaviour{Online: &off})
 	text := s.text("are you there")
@@ -119,9 +113,7 @@ func delivered(s *stage) {
 }
 
 func typingIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	// Some networks tell it only to whoever is there.
 	here := s.text("here I am")
 	_, err := portal.SendText(s.ctx, here)
@@ -150,9 +142,7 @@ func typingIn(s *stage) {
 }
 
 func typingOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	from := len(anna.timeline())
 	s.must(portal.SetTyping(s.ctx, true))
 	began := anna.sees(control.Match{From: from, Kind: control.KindTyping, Sender: s.me.ID, Text: "composing"})[0]

@@ -55,9 +55,7 @@ func textIn(s *stage) {
 }
 
 func textOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	reply := s.text("hello to you")
 	_, err := portal.SendText(s.ctx, reply)
 	s.must(err)
@@ -86,6 +84,14 @@ func (s *stage) greeted(p *person) *roomOf {
 	evt, err := portal.AwaitText(s.ctx, 0, p.mxid, text)
 	s.must(err)
 	return &roomOf{Room: portal, greeting: evt}
+}
+
+// withAnna logs the user in and has Anna write to them: what most scenarios begin with.
+func (s *stage) withAnna() (anna *person, portal *roomOf) {
+	s.Helper()
+	anna = s.newPerson(control.NewPerson{Name: "Anna"})
+	s.logIn()
+	return anna, s.greeted(anna)
 }
 
 func textSelf(s *stage) {
@@ -117,9 +123,7 @@ func textSelf(s *stage) {
 
 func textOrder(s *stage) {
 	const count = 200
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	mark := s.text("nr")
 	wantIn, wantOut := make([]string, count), make([]string, count)
 	for i := range count {
@@ -176,9 +180,7 @@ func compare(s *stage, where string, got, want []string) {
 }
 
 func textUnicode(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for name, words := range map[string]string{
 		"emoji with modifiers": "👍🏽 👩🏿‍🚒 ❤️ 🇺🇦 1️⃣",
 		"right to left":        "שלום עולם, مرحبا بالعالم, mixed עם English",
@@ -211,9 +213,7 @@ func textUnicode(s *stage) {
 
 func textLong(s *stage) {
 	const limit = 65536 // characters, on WhatsApp
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	from := len(texts(portal.Room, anna.mxid))
 	long := s.text("long") + " " + strings.Repeat("wörter über wörter ", limit)
 	long = string([]rune(long)[:limit])
@@ -251,9 +251,7 @@ func textLong(s *stage) {
 // metaTextLong: texts are shorter there, and one event holds them.
 func metaTextLong(s *stage) {
 	const limit = 20000 // UTF-16 units
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	words := s.text("long")
 	long := words + strings.Repeat("ä🦄", limit/3)
 	long = long[:len(words)] + string([]rune(long[len(words):])[:(limit-len(words))/3*2])

@@ -22,9 +22,7 @@ func wave(n, loudest int) []int {
 }
 
 func voiceIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	data, mimeType, plain := s.made(".ogg", append(testSound, "-c:a", "libopus")...), opus, "audio/ogg"
 	if s.side.traits().takes["voice"][0] == "audio/mp4" {
 		data, mimeType, plain = s.made(".m4a", testSound...), "audio/mp4", "audio/mp4"
@@ -58,9 +56,7 @@ func voiceIn(s *stage) {
 }
 
 func voiceOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	traits := s.side.traits()
 	for _, sent := range []lab.File{
 		{Name: "voice.ogg", MIMEType: "audio/ogg", Data: s.made(".ogg", append(testSound, "-c:a", "libopus")...)},
@@ -98,9 +94,7 @@ func voiceOut(s *stage) {
 }
 
 func stickerIn(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for _, animated := range []bool{false, true} {
 		data := s.made(".webp", append(testPicture, "-c:v", "libwebp")...)
 		if animated {
@@ -123,9 +117,7 @@ func stickerIn(s *stage) {
 }
 
 func stickerOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	for _, sent := range []lab.File{
 		{Name: "Hello", MIMEType: "image/webp", Data: s.made(".webp", append(testPicture, "-c:v", "libwebp")...)},
 		{Name: "Hello", MIMEType: "image/png", Data: s.made(".png", testPicture...)},
@@ -150,9 +142,7 @@ func stickerOut(s *stage) {
 
 // pictureStickerOut: nobody can send stickers of their own there, so they go as pictures.
 func pictureStickerOut(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	before, data := len(anna.timeline()), s.made(".png", testPicture...)
 	_, err := portal.SendFile(s.ctx, lab.File{Type: event.CapMsgSticker, Name: "cat", MIMEType: "image/png", Data: data, Width: 200, Height: 100})
 	s.must(err)

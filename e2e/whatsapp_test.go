@@ -73,9 +73,7 @@ func (s *stage) hits(f control.Fault) int {
 
 // outdated has WhatsApp turn the bridge's version away: it finds the new one out and is back, and the user notices nothing.
 func outdated(s *stage) {
-	anna := s.newPerson(control.NewPerson{Name: "Anna"})
-	s.logIn()
-	portal := s.greeted(anna)
+	anna, portal := s.withAnna()
 	s.settled(portal.Room)
 	from := s.bot.Mark()
 	page := s.breaks(control.Fault{Kind: "version_page", Args: map[string]string{"revision": "1999999999"}})
