@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"maunium.net/go/mautrix"
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -65,7 +67,10 @@ func (s librarySide) sync(ctx context.Context, since string, patience time.Durat
 	}
 	var answer syncAnswer
 	address := client.BuildURLWithQuery(mautrix.ClientURLPath{"v3", "sync"}, query)
-	_, err := client.MakeFullRequest(ctx, mautrix.FullRequest{Method: "GET", URL: address, ResponseJSON: &answer, MaxAttempts: 1})
+	silent := zerolog.Nop() // the client would log each question, and as an error that the homeserver is away: listen says so
+	_, err := client.MakeFullRequest(silent.WithContext(ctx), mautrix.FullRequest{
+		Method: "GET", URL: address, ResponseJSON: &answer, MaxAttempts: 1, Logger: &silent,
+	})
 	var refusal mautrix.HTTPError
 	if errors.As(err, &refusal) && refusal.IsStatus(400) && since != "" {
 		return nil, fmt.Errorf("%w: %w", errBadToken, err)
