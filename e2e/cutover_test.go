@@ -53,9 +53,15 @@ func cutover(s *stage) {
 		s.must(err)
 		anna.sees(control.Match{Kind: control.KindReaction, Sender: s.me.ID, Ref: id})
 	}
+	toUser := megolmLeg
+	if s.stack.Setting.Encryption == lab.EncryptionOff {
+		toUser = plainLeg
+	}
 	first := writes(plain, "unencrypted")
+	s.awaitLabel(portal, plainLeg, toUser)
 	answers(plain, "unencrypted answer")
 	second := writes(secret, "encrypted")
+	s.awaitLabel(portal, signalLeg, toUser)
 	answers(secret, "encrypted answer")
 	reacts(want[0], first)
 	reacts(want[1], second)
@@ -66,6 +72,7 @@ func cutover(s *stage) {
 	encrypted := false
 	s.must(s.stack.Simulator.Special(s.ctx, plain, anna.ID, "thread", map[string]any{"chat": s.me.ID, "encrypted": encrypted}, nil))
 	writes(plain, "unencrypted again")
+	s.awaitLabel(portal, plainLeg, toUser)
 	answers(plain, "answer to that")
 	writes(secret, "and encrypted")
 	answers(secret, "the last one")

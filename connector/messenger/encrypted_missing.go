@@ -30,7 +30,7 @@ func (e *encrypted) onUndecryptable(evt *events.UndecryptableMessage) bool {
 	if !ok {
 		return true
 	}
-	if err := e.c.noteEncrypted(e.c.ctx, p.chat); err != nil {
+	if err := e.noted(p); err != nil {
 		e.log.Error().Err(err).Msg("Could not store that a chat is encrypted")
 		return false
 	}

@@ -93,7 +93,7 @@ func (e *encrypted) onMessage(evt *events.FBMessage) bool {
 	if !ok {
 		return true
 	}
-	if err := e.c.noteEncrypted(e.c.ctx, p.chat); err != nil {
+	if err := e.noted(p); err != nil {
 		e.log.Error().Err(err).Msg("Could not store that a chat is encrypted")
 		return false
 	}

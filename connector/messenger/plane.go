@@ -50,14 +50,15 @@ func (t *thread) setType(kind lightspeed.ThreadType) {
 	t.Type = kind
 }
 
-// noteEncrypted stores that a chat's messages travel on the encrypted socket from now on.
-func (c *Client) noteEncrypted(ctx context.Context, chat types.JID) error {
+// noteEncrypted stores that a chat's messages travel on the encrypted socket from now on. It answers whether that is new.
+func (c *Client) noteEncrypted(ctx context.Context, chat types.JID) (moved bool, err error) {
 	key, ok := chatOf(chat)
 	if !ok {
-		return nil
+		return false, nil
 	}
-	if known, _ := c.known.thread(key); known.Encrypted && !known.PlainAgain && known.Type.Encrypted() {
-		return nil
+	before, _ := c.known.thread(key)
+	if before.Encrypted && !before.PlainAgain && before.Type.Encrypted() {
+		return false, nil
 	}
 	change := c.known.begin()
 	change.thread(key, func(known *thread) {
@@ -70,24 +71,24 @@ func (c *Client) noteEncrypted(ctx context.Context, chat types.JID) error {
 		}
 	})
 	if _, _, err := change.commit(ctx); err != nil {
-		return fmt.Errorf("note that chat %s is encrypted: %w", chat, err)
+		return false, fmt.Errorf("note that chat %s is encrypted: %w", chat, err)
 	}
-	return nil
+	return !before.encrypted(), nil
 }
 
 // notePlain stores that a chat has come back from the encrypted plane, if the other one has written on the plain one since
-// it went there.
-func (c *Client) notePlain(ctx context.Context, m lightspeed.Message) error {
+// it went there. It answers whether it has.
+func (c *Client) notePlain(ctx context.Context, m lightspeed.Message) (moved bool, err error) {
 	known, _ := c.known.thread(m.ThreadKey)
 	if !known.encrypted() || known.group() || m.Sender == c.self || m.Admin || m.Timestamp <= known.EncryptedAt {
-		return nil
+		return false, nil
 	}
 	change := c.known.begin()
 	change.thread(m.ThreadKey, func(known *thread) { known.Encrypted, known.PlainAgain = false, true })
 	if _, _, err := change.commit(ctx); err != nil {
-		return fmt.Errorf("note that chat %d is plain again: %w", m.ThreadKey, err)
+		return false, fmt.Errorf("note that chat %d is plain again: %w", m.ThreadKey, err)
 	}
-	return nil
+	return true, nil
 }
 
 // movedAway says whether a refusal on the plain plane may only mean that the chat is on the encrypted one again, and notes
@@ -97,7 +98,7 @@ func (c *Client) movedAway(ctx context.Context, key int64, err error) bool {
 	if !known.PlainAgain || !errors.As(err, new(*wire.RejectedError)) {
 		return false
 	}
-	if err = c.noteEncrypted(ctx, jidOf(key)); err != nil {
+	if _, err = c.noteEncrypted(ctx, jidOf(key)); err != nil {
 		c.log.Warn().Err(err).Msg("Could not store that a chat is encrypted")
 	}
 	return err == nil

@@ -61,8 +61,10 @@ func (c *Client) message(ctx context.Context, m lightspeed.Message, attached *li
 	case m.Unsent:
 		return c.unsent(ctx, m.ThreadKey, m.ID, m.Sender, false)
 	}
-	if err = c.notePlain(ctx, m); err != nil {
+	if moved, err := c.notePlain(ctx, m); err != nil {
 		return err
+	} else if moved {
+		c.relabel(m.ThreadKey)
 	}
 	meta := c.meta(bridgev2.RemoteEventMessage, m.ThreadKey, m.Sender, m.Timestamp)
 	meta.CreatePortal = true

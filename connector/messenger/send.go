@@ -61,7 +61,11 @@ func (c *Client) HandleMatrixMessage(ctx context.Context, msg *bridgev2.MatrixMe
 	ledger.Passing("network.sent")
 	if err != nil {
 		msg.RemovePending(txn) // of what was sent all the same the echo tells, see settle
-		if c.movedAway(ctx, key, err) || c.behind(err) {
+		moved := c.movedAway(ctx, key, err)
+		if moved {
+			c.relabel(key)
+		}
+		if moved || c.behind(err) {
 			return nil, ledger.Pending(sendError(err))
 		}
 		return nil, sendError(err)
