@@ -87,7 +87,7 @@ func TestTable(t *testing.T) {
 	outcomes := make(map[string]e2e.Outcome)
 	for i, s := range builtScenarios() {
 		for _, network := range s.networks {
-			outcomes[e2e.Name(network, s.id)] = []e2e.Outcome{e2e.Passed, e2e.Failed, e2e.Unshown}[i%3]
+			outcomes[e2e.Name(network, s.id)] = []e2e.Outcome{e2e.Passed, e2e.Failed}[i%2]
 		}
 	}
 	var out bytes.Buffer

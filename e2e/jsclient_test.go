@@ -28,8 +28,9 @@ type element struct {
 func TestMatrixJSSDK(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
-	if setting.Homeserver != lab.Synapse || setting.Encryption == lab.EncryptionOff {
-		lab.Notice("matrix-js-sdk in an encrypted room: needs Synapse and encryption, the setting is %s", setting)
+	skipBeyondDendrite(t, setting.Homeserver)
+	if setting.Encryption == lab.EncryptionOff {
+		lab.Notice("matrix-js-sdk in an encrypted room: needs encryption, the setting is %s", setting)
 		t.SkipNow() // the notice has said so loudly
 	}
 	dir, err := jsclient.Ensure(t.Context())

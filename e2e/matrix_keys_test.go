@@ -136,6 +136,7 @@ func TestLostKeys(t *testing.T) {
 // user logs in again then, in new rooms, and their client goes on once they have accepted the bot's new identity.
 func TestLostDatabase(t *testing.T) {
 	t.Parallel()
+	skipBeyondDendrite(t, settingFromEnv(t).Homeserver)
 	s := keysStage(t, "lost-database")
 	if s.stack.Setting.Database != "sqlite" {
 		t.Skip("this takes the file away") // SQLite's, which is the default; a lost PostgreSQL database looks the same to the bridge

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -138,11 +139,13 @@ func (s *stage) accepted(room *lab.Room) {
 	s.Helper()
 	_, network := s.side.protocol()
 	s.awaitPlace(room.ID, network, "Requests")
-	info, err := s.bridgeInfo(s.ctx, room)
-	s.must(err)
-	if info.Channel.MessageRequest {
-		s.Errorf("the room stands in the network's space, but is marked as a request")
-	}
+	s.await("the room to be marked as a request no more", func(ctx context.Context) error {
+		info, err := s.bridgeInfo(ctx, room)
+		if err == nil && info.Channel.MessageRequest {
+			err = errors.New("m.bridge has the mark")
+		}
+		return err
+	})
 }
 
 // gone waits until the user is in a room no more.
