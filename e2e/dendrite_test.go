@@ -52,7 +52,6 @@ func TestOnDendrite(t *testing.T) {
 // beyondDendrite are the tests of what can't be had on Dendrite, with why: they are left out there. All scenarios can.
 var beyondDendrite = map[string]string{
 	"TestLostDatabase": "Dendrite lets the bot replace its lost identity only with a password, which it has none of (HTTP 401), and knows no MSC4190",
-	"TestMatrixJSSDK":  "right after a join Dendrite may tell the client too little of a room, which then does not know that it is encrypted",
 }
 
 // skipBeyondDendrite skips a test on Dendrite that is in the table.

@@ -28,7 +28,6 @@ type element struct {
 func TestMatrixJSSDK(t *testing.T) {
 	t.Parallel()
 	setting := settingFromEnv(t)
-	skipBeyondDendrite(t, setting.Homeserver)
 	if setting.Encryption == lab.EncryptionOff {
 		lab.Notice("matrix-js-sdk in an encrypted room: needs encryption, the setting is %s", setting)
 		t.SkipNow() // the notice has said so loudly

@@ -17,6 +17,9 @@ import (
 // tries (64 s in appservice/consumers/roomserver.go v0.15). Synapse's pauses grow without end, but begin with two seconds.
 const earlyLimit = 90 * time.Second
 
+// askLimit is how long the homeserver may take to say whose an event is.
+const askLimit = 5 * time.Second
+
 // mostEarly bounds what is put off; more than that is handled as it comes.
 const mostEarly = 1000
 
@@ -51,8 +54,13 @@ func (l *Ledger) unknown(it *item, target id.EventID) bool {
 	if portal, err := l.bridge.GetPortalByMXID(l.ctx, it.evt.RoomID); err != nil || portal == nil {
 		return false
 	}
-	known, err := l.knows(l.ctx, target)
-	return err == nil && !known
+	if known, err := l.knows(l.ctx, target); err != nil || known {
+		return false
+	}
+	// What the bridge itself has sent is not handed over to it: a question of the bot's, say, that is clicked on.
+	ctx, cancel := context.WithTimeout(l.ctx, askLimit)
+	defer cancel()
+	return !l.matrix.sentByUs(ctx, it.evt.RoomID, target)
 }
 
 // knows is whether an event has been handed over of late, or is bridged.

@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
+
+	"maunium.net/go/mautrix/id"
 )
 
 // TestEarly shows that what comes before the event that it is about is done when that comes, over a restart, too, and that
@@ -76,4 +79,25 @@ func (s *scene) early() (count int) {
 		count += len(items)
 	}
 	return count
+}
+
+// talkative is a homeserver that has an event of the bot's.
+type talkative struct {
+	matrixSide
+	own id.EventID
+}
+
+func (h talkative) sentByUs(_ context.Context, room id.RoomID, target id.EventID) bool {
+	return room == chatRoom && target == h.own
+}
+
+// TestAboutOurOwn shows that what is about something that the bridge has sent is not put off: such events are not handed over.
+func TestAboutOurOwn(t *testing.T) {
+	s := mustSet(t, t.TempDir(), newWire())
+	s.ledger.matrix = talkative{s.ledger.matrix, "$question"}
+	s.start()
+	s.hand("1", reaction("$click", "$question"))
+	s.empty()
+	s.hand("2", reaction("$reaction", "$late"))
+	s.await("the reaction to something else to be put off", func() bool { return s.early() == 1 })
 }

@@ -105,6 +105,8 @@ type matrixSide interface {
 	// answers is nil if the homeserver does; recent are a room's events since a time, newest first.
 	answers(context.Context) error
 	recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error)
+	// sentByUs is whether the homeserver has an event that the bridge's bot or a ghost has sent.
+	sentByUs(context.Context, id.RoomID, id.EventID) bool
 	// sync asks, as the bot, what is new since a token, and waits for something for a time.
 	sync(ctx context.Context, since string, patience time.Duration) (*syncAnswer, error)
 	// learn brings what is known of a room's state up to date.
@@ -252,6 +254,11 @@ func (s librarySide) ours(sender id.UserID, timestamp int64, content json.RawMes
 	return json.Unmarshal(mark[appservice.DoublePuppetTSKey], &at) != nil || at == timestamp
 }
 
+func (s librarySide) sentByUs(ctx context.Context, room id.RoomID, target id.EventID) bool {
+	evt, err := s.mx.Bot.Client.GetEvent(ctx, room, target)
+	return err == nil && s.ours(evt.Sender, 0, nil)
+}
+
 // askAgain pings (application service API, POST …/ping): a homeserver that gave up on the bridge for a while, longer each
 // time, takes that for the sign to try again. Synapse refuses a ping while it tries.
 func (s librarySide) askAgain(ctx context.Context) {
@@ -338,6 +345,7 @@ func (s plainSide) answers(context.Context) error { return nil }
 func (s plainSide) recent(context.Context, id.RoomID, time.Time) ([]json.RawMessage, error) {
 	return nil, nil
 }
+func (s plainSide) sentByUs(context.Context, id.RoomID, id.EventID) bool { return false }
 func (s plainSide) sync(context.Context, string, time.Duration) (*syncAnswer, error) {
 	return nil, errors.ErrUnsupported
 }
