@@ -249,6 +249,13 @@ func deleteOut(s *stage) {
 	if traits.tooOld != "" {
 		s.tells(portal, mark, traits.tooOld)
 	}
+	// Where deletions come to the bridge another way than messages, the fence may be quicker.
+	s.await("the deletions on Anna's phone", func(context.Context) error {
+		if n := len(anna.got(control.KindRevoke)); n < want {
+			return fmt.Errorf("it got %d, want %d", n, want)
+		}
+		return nil
+	})
 	s.fence(portal, anna)
 	if n := len(anna.got(control.KindRevoke)); n != want {
 		s.Errorf("Anna's phone got %d deletions, want %d", n, want)
