@@ -91,10 +91,10 @@ type needsIntake interface {
 func (c *Connector) Init(bridge *bridgev2.Bridge) {
 	c.bridge = bridge
 	c.db = crosschatdb.New(bridge.DB.Database, bridge.Log)
-	bridge.DB.Log = metered(bridge.DB.Log)
-	c.db.WatchQueries(metered)
 	library, _ := bridge.Matrix.(*matrix.Connector)
 	c.ledger = ledger.Attach(bridge, c.db.Ledger(), &c.config.Ledger)
+	bridge.DB.Log = c.metered(bridge.DB.Log)
+	c.db.WatchQueries(c.metered)
 	settings := crosschatdb.NewSettings(bridge.DB.Database, bridge.ID)
 	c.rooms = rooms.Attach(bridge, library, settings, c.nameOf)
 	c.keys = keys.Attach(bridge, library, settings)

@@ -11,14 +11,19 @@ import (
 )
 
 // metered counts the time of queries and tells the ledger of those that failed, beside logging the slow ones.
-func metered(log dbutil.DatabaseLogger) dbutil.DatabaseLogger { return meteredLog{log} }
+func (c *Connector) metered(log dbutil.DatabaseLogger) dbutil.DatabaseLogger {
+	return meteredLog{log, c.ledger}
+}
 
-type meteredLog struct{ dbutil.DatabaseLogger }
+type meteredLog struct {
+	dbutil.DatabaseLogger
+	ledger *ledger.Ledger
+}
 
 // QueryTiming implements dbutil.DatabaseLogger.
 func (m meteredLog) QueryTiming(ctx context.Context, method, query string, args []any, nrows int, took time.Duration, err error) {
 	meter.Database.Took(took, err)
-	ledger.DatabaseFailed(ctx, err)
+	m.ledger.DatabaseFailed(ctx, err)
 	m.DatabaseLogger.QueryTiming(ctx, method, query, args, nrows, took, err)
 }
 

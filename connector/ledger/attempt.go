@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 
@@ -93,10 +94,11 @@ func (a *attempt) txnID(kind, made string) (string, bool) {
 
 // DatabaseFailed tells of what became of a query. The library logs errors while it handles an event, and goes on; if one lies
 // with the database, the event is handled again.
-func DatabaseFailed(ctx context.Context, err error) {
+func (l *Ledger) DatabaseFailed(ctx context.Context, err error) {
 	if err == nil || !outage.Is(err) {
 		return
 	}
+	l.faulted.Store(time.Now().UnixNano())
 	if try := attemptIn(ctx); try != nil {
 		try.fail(err)
 	}

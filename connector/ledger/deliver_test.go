@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
-
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -228,35 +226,5 @@ func TestDeliverReceipt(t *testing.T) {
 	}
 	if got := len(m.Calls("MarkRead")); got != 1 {
 		t.Errorf("%d receipts in Matrix when Deliver returned, want 1", got)
-	}
-}
-
-// TestFailedQueriesRepeat: the library logs that the database did not take something, and goes on.
-func TestFailedQueriesRepeat(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		err  error
-		want int32
-	}{{"disk full", sqlite3.Error{Code: sqlite3.ErrFull}, 2}, {"wrong query", sqlite3.Error{Code: sqlite3.ErrError}, 1}} {
-		t.Run(test.name, func(t *testing.T) {
-			login := mustStart(t, fakematrix.New(), t.TempDir())
-			if err := ledger.DeliverMessage(t.Context(), login, fromAnna, text("1", "")); err != nil {
-				t.Fatal(err)
-			}
-			var tries atomic.Int32
-			meta := fromAnna
-			meta.Type = bridgev2.RemoteEventChatResync
-			meta.PreHandleFunc = func(ctx context.Context, _ *bridgev2.Portal) {
-				if tries.Add(1) == 1 {
-					ledger.DatabaseFailed(ctx, test.err)
-				}
-			}
-			err := ledger.Deliver(t.Context(), login, meta, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
-				return &simplevent.ChatResync{EventMeta: meta}
-			})
-			if err != nil || tries.Load() != test.want {
-				t.Errorf("delivered with %v after %d tries, want %d", err, tries.Load(), test.want)
-			}
-		})
 	}
 }

@@ -168,7 +168,7 @@ func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, e
 // Encrypt implements matrix.Crypto. Its keys are in the database.
 func (w watched) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
 	err := w.Crypto.Encrypt(ctx, room, kind, content)
-	DatabaseFailed(ctx, err)
+	w.side.l.DatabaseFailed(ctx, err)
 	return err
 }
 

@@ -63,7 +63,8 @@ type flight struct {
 	spoiled   chan error    // has why it could not be decrypted although its key is there
 	told      chan struct{} // closed with the first status
 	seq       int64         // the event's number
-	resumed   bool          // the try is to be counted when the event is decrypted
+	began     time.Time
+	resumed   bool // the try is to be counted when the event is decrypted
 
 	lock   sync.Mutex
 	status *bridgev2.MessageStatus
@@ -216,7 +217,7 @@ func (l *Ledger) flyAlone(it *item, evt *event.Event) outcome {
 
 // takeOff makes the flight of an event; landed ends it.
 func (l *Ledger) takeOff(it *item, evt *event.Event) (f *flight, landed func()) {
-	f = &flight{decrypted: make(chan struct{}), spoiled: make(chan error, 1), told: make(chan struct{}), seq: it.row.Seq}
+	f = &flight{decrypted: make(chan struct{}), spoiled: make(chan error, 1), told: make(chan struct{}), seq: it.row.Seq, began: time.Now()}
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.flights[evt.ID] = f
@@ -355,6 +356,10 @@ func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
 	f.lock.Unlock()
 	switch {
 	case status != nil && status.Status == event.MessageStatusSuccess:
+		faulted := l.faulted.Load() >= f.began.UnixNano()
+		if evt.Type == event.EventReaction && faulted { // its row may be missing, and without it can't be taken away
+			return outcome{verdict: rowless, patient: true}
+		}
 		if stored || !isMessage(evt) || status.Step == bridgestatus.MsgStepCommand {
 			return outcome{verdict: sent} // a command has no row, and may not be given twice
 		}
@@ -362,7 +367,7 @@ func (l *Ledger) judge(evt *event.Event, f *flight, err error) outcome {
 		if err != nil {
 			return l.away(err)
 		} else if row == nil {
-			return outcome{verdict: rowless}
+			return outcome{verdict: rowless, patient: faulted}
 		}
 		return outcome{verdict: sent}
 	case l.closing.Load() || errors.Is(err, errStopped):

@@ -87,7 +87,8 @@ type Ledger struct {
 	overtaken overtakenList
 	counts    counters
 	settling  settling
-	asking    atomic.Bool // whether the homeserver is there
+	asking    atomic.Bool  // whether the homeserver is there
+	faulted   atomic.Int64 // when a query failed last for want of a database, in nanoseconds since 1970
 }
 
 const (
