@@ -16,6 +16,8 @@ type smallDisk struct{ dir string }
 
 const diskSize = "size=400m"
 
+// mountSmallDisk mounts one. The bridge's logs are not on it: the verdict reads from them what the homeserver handed over, and
+// what happens while the disk is full is what one wants to know most.
 func mountSmallDisk(dir string) (*smallDisk, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("a small file system can be mounted by root only")
@@ -26,7 +28,12 @@ func mountSmallDisk(dir string) (*smallDisk, error) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, diskSize); err != nil {
 		return nil, fmt.Errorf("mount a small file system: %w", err)
 	}
-	return &smallDisk{dir}, nil
+	disk, logs := &smallDisk{dir}, dir+"-logs"
+	if err := errors.Join(os.MkdirAll(logs, 0o700), os.Symlink(filepath.Join("..", filepath.Base(logs)), filepath.Join(dir, "logs"))); err != nil {
+		disk.unmount()
+		return nil, fmt.Errorf("put the logs elsewhere: %w", err)
+	}
+	return disk, nil
 }
 
 // full fills the disk for a while.
