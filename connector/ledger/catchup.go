@@ -98,7 +98,10 @@ func (l *Ledger) catchUp(since, until time.Time) error {
 			}
 			continue
 		}
-		txn := &transaction{Events: between(recent, portal.MXID, since, until)}
+		txn := &transaction{}
+		if txn.Events, err = l.unbridged(between(recent, portal.MXID, since, until)); err != nil {
+			return err
+		}
 		if len(txn.Events) == 0 {
 			continue
 		}
@@ -111,6 +114,26 @@ func (l *Ledger) catchUp(since, until time.Time) error {
 		}
 	}
 	return l.endOutages(until)
+}
+
+// unbridged leaves out what is known: what came before the last ids that the ledger remembers may have come, too.
+func (l *Ledger) unbridged(events []json.RawMessage) (unknown []json.RawMessage, err error) {
+	for _, raw := range events {
+		var evt struct {
+			ID id.EventID `json:"event_id"`
+		}
+		if json.Unmarshal(raw, &evt) != nil {
+			continue
+		}
+		known, err := l.knows(l.ctx, evt.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			unknown = append(unknown, raw)
+		}
+	}
+	return unknown, nil
 }
 
 // endOutages forgets those that began before a time.

@@ -82,3 +82,23 @@ func TestWhatTheHomeserverForgotIsTakenInOnce(t *testing.T) {
 	s.hand("3", message("$3", "next"))
 	s.awaitTexts("handed over", "forgotten", "next")
 }
+
+// TestWhatIsBridgedIsNotTakenInAgain: not even if so much came since that the ledger has forgotten its id.
+func TestWhatIsBridgedIsNotTakenInAgain(t *testing.T) {
+	s := mustSet(t, t.TempDir(), newWire())
+	now := time.Now()
+	first := message("$1", "long ago")
+	s.ledger.matrix = forgetting{s.ledger.matrix, []json.RawMessage{json.RawMessage(fmt.Sprintf(`{"origin_server_ts":%d,`, now.UnixMilli()) + first[1:])}}
+	s.start()
+	s.hand("1", first)
+	s.awaitTexts("long ago")
+	s.empty()
+	_, err := s.ledger.bridge.DB.Exec(t.Context(), "DELETE FROM crosschat_transaction")
+	s.must(err)
+	s.must(s.ledger.catchUp(now.Add(-outageMargin), now.Add(time.Second)))
+	s.empty()
+	s.awaitTexts("long ago")
+	if accepted := s.ledger.counts.accepted.Load(); accepted != 1 {
+		t.Errorf("%d events were taken in, want 1", accepted)
+	}
+}

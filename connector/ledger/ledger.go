@@ -246,12 +246,15 @@ func (l *Ledger) flush(ctx context.Context) error {
 	return nil
 }
 
-// sweep tells what could not be told at once, and forgets what is old.
+// sweep tells what could not be told at once, and forgets what is old. While it is still to be looked for what never came,
+// no id of what came may be forgotten.
 func (l *Ledger) sweep() {
 	for {
 		l.tellAll(l.ctx)
-		if err := l.store.Prune(l.ctx, time.Now().Add(-l.config.KeepFailed)); err != nil && l.ctx.Err() == nil {
-			l.log.Warn().Err(err).Msg("Old entries could not be forgotten yet")
+		if _, outage := l.lastOutage(); !outage {
+			if err := l.store.Prune(l.ctx, time.Now().Add(-l.config.KeepFailed)); err != nil && l.ctx.Err() == nil {
+				l.log.Warn().Err(err).Msg("Old entries could not be forgotten yet")
+			}
 		}
 		l.pause(sweepPause)
 		if l.ctx.Err() != nil {

@@ -146,7 +146,9 @@ func (t *torture) handed() map[id.EventID]int {
 			continue
 		}
 		for _, eventID := range entry.Events {
-			places[eventID] = len(places) + 1
+			if _, before := places[eventID]; !before { // else it was taken in again, and changes nothing
+				places[eventID] = len(places) + 1
+			}
 		}
 	}
 	return places
