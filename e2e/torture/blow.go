@@ -198,8 +198,16 @@ func cutNetwork(ctx context.Context, t *torture, away time.Duration, name string
 	return errors.Join(err, pause(ctx, away), t.stack.Simulator.RemoveFault(ctx, name, shut.ID))
 }
 
+// heldBack is how long faults hold back what is to come late.
+const heldBack = 700 * time.Millisecond
+
 // disorder has a network deliver things twice, or some later than what comes behind them.
-func (t *torture) disorder(ctx context.Context, away time.Duration, name string, late bool) error {
+func (t *torture) disorder(ctx context.Context, away time.Duration, name string, late bool) (err error) {
+	defer func() {
+		if on := t.on(name); late && on[0].newest { // what is still held back would be lost with the next blow, as is said there
+			err = errors.Join(err, pause(ctx, heldBack))
+		}
+	}()
 	for _, a := range t.on(name) {
 		fault := a.network.twice
 		if late {
