@@ -20,7 +20,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 		return nil // it says nothing that the user has to know
 	}
 	defer c.work.Done()
-	if at.Folder.Request() || at.short == 0 {
+	if at.isRequest(receipt.Portal) || at.short == 0 {
 		return nil
 	}
 	row := receipt.ExactMessage
@@ -62,7 +62,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 		return nil
 	}
 	defer c.work.Done()
-	if !c.online.Open() || at.Folder.Request() || at.Long == "" {
+	if !c.online.Open() || at.isRequest(msg.Portal) || at.Long == "" {
 		return nil
 	}
 	if err = c.wire.Typing(ctx, at.Long, msg.IsTyping); err != nil && !errors.Is(err, wire.ErrNotConnected) {

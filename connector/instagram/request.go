@@ -25,3 +25,9 @@ func (c *Client) accept(ctx context.Context, at place) error {
 	}
 	return c.wire.Accept(ctx, at.short)
 }
+
+// isRequest is whether a chat is a message request still. One that was accepted here is none, even if Instagram has not told so
+// yet.
+func (at place) isRequest(portal *bridgev2.Portal) bool {
+	return at.Folder.Request() && portal.MessageRequest
+}

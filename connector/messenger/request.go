@@ -32,6 +32,13 @@ func (c *Client) accept(ctx context.Context, key int64) error {
 	return c.wire.AcceptRequest(ctx, c.known.plainKey(key))
 }
 
+// isRequest is whether a chat is a message request still. One that was accepted here is none, even if Messenger has not told so
+// yet.
+func (c *Client) isRequest(portal *bridgev2.Portal, key int64) bool {
+	known, _ := c.known.thread(key)
+	return known.Pending && portal.MessageRequest
+}
+
 // acceptBefore accepts a message request before the encrypted plane answers it. Errors are ready for bridgev2.
 func (c *Client) acceptBefore(ctx context.Context, key int64) error {
 	ctx, cancel := c.bound(ctx, c.network.Config.SendTimeout)

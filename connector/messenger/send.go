@@ -177,7 +177,7 @@ func (c *Client) HandleMatrixReadReceipt(ctx context.Context, receipt *bridgev2.
 		return nil // it says nothing that the user has to know
 	}
 	defer c.work.Done()
-	if known, _ := c.known.thread(key); known.Pending || loginMeta(c.login.UserLogin).HideReads {
+	if c.isRequest(receipt.Portal, key) || loginMeta(c.login.UserLogin).HideReads {
 		return nil
 	}
 	upTo := receipt.ReadUpTo
@@ -215,8 +215,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 		return nil
 	}
 	defer c.work.Done()
-	known, _ := c.known.thread(key)
-	if known.Pending {
+	if c.isRequest(msg.Portal, key) {
 		return nil
 	}
 	if c.onEncrypted(msg.Portal) {
@@ -225,6 +224,7 @@ func (c *Client) HandleMatrixTyping(ctx context.Context, msg *bridgev2.MatrixTyp
 	if !c.online.Open() {
 		return nil
 	}
+	known, _ := c.known.thread(key)
 	kind := known.Type
 	if kind == 0 {
 		kind = lightspeed.ThreadOneToOne
