@@ -51,6 +51,9 @@ type Message struct {
 func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.EventMeta, msg Message) error {
 	meta.Type = bridgev2.RemoteEventMessage
 	l := of(login.Bridge)
+	if l != nil && l.removed.has(login.ID, msg.ID) {
+		return nil
+	}
 	parts := begunStep{stepParts, partsName(login.ID, meta.PortalKey, msg.ID)}
 	Passing("message.received")
 	begun, result := time.Now(), meter.Stored
@@ -153,21 +156,29 @@ func Deliver(ctx context.Context, login *bridgev2.UserLogin, meta simplevent.Eve
 // what bridgev2 sends for it, so that the homeserver drops a repeat.
 func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, meta simplevent.EventMeta, make func(simplevent.EventMeta) bridgev2.RemoteEvent) error {
 	Passing("event.received")
-	begun, result := time.Now(), meter.Stored
+	begun, result, l := time.Now(), meter.Stored, of(login.Bridge)
 	err := persist(ctx, login, meta.Type, func() error {
 		try := newAttempt(string(login.ID), string(meta.PortalKey.ID), meta.Type.String(), key)
 		try.numbered = key != ""
 		withTry := meta
 		withTry.MutateContextFunc = try.into
-		if err := handle(ctx, login, withTry, make); err != nil {
+		var evt bridgev2.RemoteEvent
+		err := handle(ctx, login, withTry, func(meta simplevent.EventMeta) bridgev2.RemoteEvent {
+			evt = make(meta)
+			return evt
+		})
+		if err != nil {
 			return err
 		}
 		if err := try.trouble(); err != nil {
 			return err
 		}
-		if l := of(login.Bridge); l != nil { // what looks for a row that it does not get goes on as if there was none
+		if l != nil { // what looks for a row that it does not get goes on as if there was none
 			if err := l.store.Reachable(ctx); err != nil {
 				return awayError{err}
+			}
+			if gone, ok := evt.(bridgev2.RemoteMessageRemove); ok && meta.Type == bridgev2.RemoteEventMessageRemove {
+				l.removed.add(login.ID, gone.GetTargetMessage())
 			}
 		}
 		try.stored()

@@ -85,6 +85,7 @@ type Ledger struct {
 
 	finished  queue[int64]
 	overtaken overtakenList
+	removed   removedList
 	counts    counters
 	settling  settling
 	asking    atomic.Bool  // whether the homeserver is there
