@@ -41,7 +41,7 @@ test-e2e: prerequisites ## run the tests against real homeservers and the simula
 bench: prerequisites ## measure memory and time, and write docs/benchmarks.md; BENCH=text,large for a part
 	@go run ./e2e/bench $(if $(BENCH),-run $(BENCH))
 
-torture: prerequisites ## kill the bridge and take things away 260 times under traffic, and look for lost messages (half an hour)
+torture: prerequisites ## kill the bridge and take things away 290 times under traffic, and look for lost messages (half an hour)
 	@go run ./e2e/torture $(TORTURE)
 
 torture-short: prerequisites ## the same once for each thing that can go away, in under three minutes

@@ -48,7 +48,7 @@ type options struct {
 func main() {
 	var opts options
 	flag.Uint64Var(&opts.seed, "seed", uint64(time.Now().UnixNano())%1_000_000, "chooses traffic and blows; printed, so that a run can be repeated")
-	flag.IntVar(&opts.kills, "kills", 260, "how many rounds, each with a blow; some five of six kill the bridge")
+	flag.IntVar(&opts.kills, "kills", 290, "how many rounds, each with a blow; some five of six kill the bridge")
 	flag.BoolVar(&opts.short, "short", false, "one round for each kind of blow and for some of the steps, as far as they fit into -limit")
 	flag.StringVar(&opts.homeserver, "homeserver", "", "synapse or dendrite; by default Synapse if this machine can have it")
 	flag.StringVar(&opts.database, "database", "sqlite", "the bridge's: sqlite or postgres")
