@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// removedFor is how long a deleted message is remembered.
+	// removedFor is how long a deleted message is remembered at least: it goes when another one comes.
 	removedFor = 10 * time.Minute
 	// mostRemoved bounds how many are; when there are more, only those of the last minute are kept, or none.
 	mostRemoved = 1000
