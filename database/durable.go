@@ -68,9 +68,11 @@ func (l *Ledger) Settle(ctx context.Context) error {
 	} else if err != nil {
 		return fmt.Errorf("open the write-ahead log: %w", err)
 	}
+	synced := syncing(path)
 	if err = errors.Join(syncData(file), file.Close()); err != nil {
 		return fmt.Errorf("sync the write-ahead log: %w", err)
 	}
+	synced()
 	return nil
 }
 

@@ -108,6 +108,7 @@ func DeliverMessage(ctx context.Context, login *bridgev2.UserLogin, meta simplev
 	if l == nil {
 		return nil
 	}
+	l.settling.taken.give()
 	return l.overtaken.do(ctx, login.ID, msg.ID)
 }
 
@@ -188,10 +189,14 @@ func DeliverOnce(ctx context.Context, login *bridgev2.UserLogin, key string, met
 		return nil
 	})
 	Passing("event.handled")
-	if err == nil {
-		meter.Outcome(login.ID, meter.In, meter.Event, result, time.Since(begun))
+	if err != nil {
+		return err
 	}
-	return err
+	meter.Outcome(login.ID, meter.In, meter.Event, result, time.Since(begun))
+	if l != nil {
+		l.settling.taken.give()
+	}
+	return nil
 }
 
 // awayError is a failure that lies with the homeserver or the database, not with the event.

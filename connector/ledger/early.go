@@ -26,48 +26,97 @@ const mostEarly = 1000
 // early is what came before the event that it is about, by that event's id. The ledger's lock guards it.
 type early map[id.EventID][]*item
 
-// putOff keeps an item for later if nothing is known of the event that it is about; it is false if it is to be handled now.
-func (l *Ledger) putOff(it *item) bool {
+// putOff keeps the first item for later if the event that it is about has not been handled; it is false if it is to be handled
+// now.
+func (ln *lane) putOff(it *item) bool {
+	l := ln.ledger
 	target := cmp.Or(redactionTarget(it.evt), relationTarget(it.evt))
 	limit := time.Until(it.row.ReceivedAt.Add(earlyLimit))
-	if target == "" || limit <= 0 || !l.unknown(it, target) {
+	if target == "" || limit <= 0 {
 		return false
 	}
-	if !l.early.add(l, target, it) {
+	found := l.find(it, target)
+	if found == bridged {
 		return false
 	}
-	if !l.unknown(it, target) && l.early.drop(l, it) { // it came meanwhile
+	if found == accepted && l.awaitArrivals() != nil {
+		return false
+	}
+	if !ln.displace(it, target, found == nowhere) {
 		return false
 	}
 	l.goDo(func() {
 		l.pause(limit)
-		if l.early.drop(l, it) && l.ctx.Err() == nil {
-			l.enqueue(it)
+		if l.ctx.Err() == nil {
+			l.release(it)
 		}
 	})
 	return true
 }
 
-// unknown is whether nothing is known of an event to which an item in a portal refers. While the database is away nothing is
-// unknown.
-func (l *Ledger) unknown(it *item, target id.EventID) bool {
-	if portal, err := l.bridge.GetPortalByMXID(l.ctx, it.evt.RoomID); err != nil || portal == nil {
+// displace puts the first item right behind the event that it is about, if that is in the lane, else, if it is to wait for
+// that, among what is put off. It is false if neither was done, since the item was cancelled meanwhile, or too many are put off.
+func (ln *lane) displace(it *item, target id.EventID, wait bool) bool {
+	l := ln.ledger
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if len(ln.items) == 0 || ln.items[0] != it {
 		return false
 	}
-	if known, err := l.knows(l.ctx, target); err != nil || known {
+	i := slices.IndexFunc(ln.items, func(it *item) bool { return it.evt.ID == target })
+	if i < 0 && (!wait || !l.early.add(target, it)) {
 		return false
+	}
+	ln.items = slices.Delete(ln.items, 0, 1)
+	if i > 0 {
+		ln.items = slices.Insert(ln.items, i, it)
+	}
+	return true
+}
+
+// release brings an item back into its lane, unless that was done, or it was cancelled.
+func (l *Ledger) release(it *item) {
+	l.lock.Lock()
+	found := l.early.remove(func(other *item) bool { return other == it })
+	l.lock.Unlock()
+	if found != nil {
+		l.enqueue(it)
+	}
+}
+
+// whereabouts are what is known of an event to which another one refers.
+type whereabouts int
+
+const (
+	nowhere  whereabouts = iota
+	accepted             // it was handed over: it is on its way to its lane, in that, or handled without a row of its own
+	bridged              // it is bridged, or is not to be waited for
+)
+
+// find tells what is known of an event to which an item refers.
+func (l *Ledger) find(it *item, target id.EventID) whereabouts {
+	if portal, err := l.bridge.GetPortalByMXID(l.ctx, it.evt.RoomID); err != nil || portal == nil {
+		return bridged
+	}
+	if has, err := l.hasRow(l.ctx, target); err != nil || has { // while the database is away nothing can be told
+		return bridged
+	}
+	if was, err := l.store.Accepted(l.ctx, string(target)); err != nil {
+		return bridged
+	} else if was {
+		return accepted
 	}
 	// What the bridge itself has sent is not handed over to it: a question of the bot's, say, that is clicked on.
 	ctx, cancel := context.WithTimeout(l.ctx, askLimit)
 	defer cancel()
-	return !l.matrix.sentByUs(ctx, it.evt.RoomID, target)
+	if l.matrix.sentByUs(ctx, it.evt.RoomID, target) {
+		return bridged
+	}
+	return nowhere
 }
 
-// knows is whether an event has been handed over of late, or is bridged.
-func (l *Ledger) knows(ctx context.Context, target id.EventID) (bool, error) {
-	if accepted, err := l.store.Accepted(ctx, string(target)); err != nil || accepted {
-		return accepted, err
-	}
+// hasRow is whether an event is bridged.
+func (l *Ledger) hasRow(ctx context.Context, target id.EventID) (bool, error) {
 	if row, err := l.bridge.DB.Message.GetPartByMXID(ctx, target); err != nil || row != nil {
 		return row != nil, err
 	}
@@ -75,10 +124,30 @@ func (l *Ledger) knows(ctx context.Context, target id.EventID) (bool, error) {
 	return row != nil, err
 }
 
-// add is false if there is no room for more.
-func (e early) add(l *Ledger, target id.EventID, it *item) bool {
-	l.lock.Lock()
-	defer l.lock.Unlock()
+// knows is whether an event has been handed over of late, or is bridged.
+func (l *Ledger) knows(ctx context.Context, target id.EventID) (bool, error) {
+	if was, err := l.store.Accepted(ctx, string(target)); err != nil || was {
+		return was, err
+	}
+	return l.hasRow(ctx, target)
+}
+
+// awaitArrivals returns when all that was accepted before has come to its lane, or the ledger stops.
+func (l *Ledger) awaitArrivals() error {
+	through := newSignal()
+	l.accepting.Lock() // so that what is stored by now is among the arrivals
+	l.arrivals.push(arrival{through: through})
+	l.accepting.Unlock()
+	select {
+	case <-through:
+		return nil
+	case <-l.ctx.Done():
+		return errStopped
+	}
+}
+
+// add is false if there is no room for more. The ledger's lock is held, as for all of the following.
+func (e early) add(target id.EventID, it *item) bool {
 	count := 0
 	for _, items := range e {
 		count += len(items)
@@ -89,21 +158,25 @@ func (e early) add(l *Ledger, target id.EventID, it *item) bool {
 	return count < mostEarly
 }
 
-// take takes out what waits for an event. The ledger's lock is held.
+// follow puts a redaction behind an event that is put off itself and that the network may have all the same; it is false if
+// there is no such event.
+func (e early) follow(target id.EventID, redaction *item) bool {
+	for _, items := range e {
+		if slices.ContainsFunc(items, func(it *item) bool { return it.evt.ID == target && it.perhapsSent }) {
+			return e.add(target, redaction)
+		}
+	}
+	return false
+}
+
+// take takes out what waits for an event.
 func (e early) take(target id.EventID) []*item {
 	items := e[target]
 	delete(e, target)
 	return items
 }
 
-// drop takes an item out; it is false if it is not there any more.
-func (e early) drop(l *Ledger, it *item) bool {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	return e.remove(func(other *item) bool { return other == it }) != nil
-}
-
-// remove takes the first item out that is the one, nil if none is. The ledger's lock is held.
+// remove takes the first item out that is the one, nil if none is.
 func (e early) remove(is func(*item) bool) *item {
 	for target, items := range e {
 		if i := slices.IndexFunc(items, is); i >= 0 {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"maunium.net/go/mautrix/bridgev2"
+	bridgedb "maunium.net/go/mautrix/bridgev2/database"
 	"maunium.net/go/mautrix/id"
 )
 
@@ -62,13 +65,93 @@ func TestEarlyForever(t *testing.T) {
 	s.start()
 	s.hand("1", reaction("$reaction", "$never"))
 	s.await("the reaction to be put off", func() bool { return s.early() == 1 })
-	s.ledger.lock.Lock()
-	it := s.ledger.early["$never"][0]
-	s.ledger.lock.Unlock()
-	s.ledger.early.drop(s.ledger, it)
+	it := s.putOff("$never")
 	it.row.ReceivedAt = time.Now().Add(-earlyLimit)
-	s.ledger.enqueue(it)
+	s.ledger.release(it)
 	s.empty()
+}
+
+// TestEarlyIsTakenBackBetween shows the same in the moment in which the reaction is being put off.
+func TestEarlyIsTakenBackBetween(t *testing.T) {
+	s := mustSet(t, t.TempDir(), newWire())
+	var once sync.Once
+	s.ledger.matrix = talkative{s.ledger.matrix, func(id.EventID) bool {
+		once.Do(func() { s.hand("2", redaction("$r", "$reaction")) })
+		return false
+	}}
+	s.start()
+	s.hand("1", reaction("$reaction", "$late"))
+	s.await("it to be taken back", func() bool { return s.ledger.counts.cancelled.Load() == 1 })
+	s.hand("3", message("$late", "late"))
+	s.awaitTexts("late")
+	s.empty()
+	if got := s.ledger.counts.ignored.Load(); got != 0 || s.early() != 0 {
+		t.Errorf("%d events were handled and %d are put off, want neither", got, s.early())
+	}
+}
+
+// TestEarlyAndPerhapsSent shows that a reaction that an earlier run may have given is not forgotten with its removal: it is
+// given once more when its message comes, to be known, and then removed.
+func TestEarlyAndPerhapsSent(t *testing.T) {
+	dir, wire := t.TempDir(), newWire()
+	first := mustSet(t, dir, wire)
+	first.start()
+	first.hand("1", reaction("$reaction", "$late"))
+	first.await("the reaction to be put off", func() bool { return first.early() == 1 })
+	first.ledger.Stop()
+	first.unrest()
+	first.ledger.bridge.Stop()
+
+	s := mustSet(t, dir, wire)
+	s.start()
+	s.await("it to be put off again", func() bool { return s.early() == 1 })
+	s.hand("2", redaction("$r", "$reaction"))
+	s.await("its removal to be put off, too", func() bool { return s.early() == 2 })
+	s.hand("3", message("$late", "late"))
+	s.awaitTexts("late", "react $late", "unreact $late")
+	s.empty()
+}
+
+// PreHandleMatrixReaction implements bridgev2.ReactionHandlingNetworkAPI.
+func (client) PreHandleMatrixReaction(context.Context, *bridgev2.MatrixReaction) (bridgev2.MatrixReactionPreResponse, error) {
+	return bridgev2.MatrixReactionPreResponse{SenderID: "me", EmojiID: "👍"}, nil
+}
+
+// HandleMatrixReaction implements bridgev2.ReactionHandlingNetworkAPI.
+func (c client) HandleMatrixReaction(_ context.Context, msg *bridgev2.MatrixReaction) (*bridgedb.Reaction, error) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.sent = append(c.sent, "react "+string(msg.TargetMessage.ID))
+	return &bridgedb.Reaction{}, nil
+}
+
+// HandleMatrixReactionRemove implements bridgev2.ReactionHandlingNetworkAPI.
+func (c client) HandleMatrixReactionRemove(_ context.Context, msg *bridgev2.MatrixReactionRemove) error {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.sent = append(c.sent, "unreact "+string(msg.TargetReaction.MessageID))
+	return nil
+}
+
+// TestEarlyComesMeanwhile shows that a reaction is given whose message comes in the moment in which the reaction is being put off.
+func TestEarlyComesMeanwhile(t *testing.T) {
+	s := mustSet(t, t.TempDir(), newWire())
+	var once sync.Once
+	s.ledger.matrix = talkative{s.ledger.matrix, func(id.EventID) bool {
+		once.Do(func() { s.hand("2", message("$late", "late")) })
+		return false
+	}}
+	s.start()
+	s.hand("1", reaction("$reaction", "$late"))
+	s.awaitTexts("late", "react $late")
+	s.empty()
+}
+
+// putOff is the one item that is put off for an event.
+func (s *scene) putOff(target id.EventID) *item {
+	s.ledger.lock.Lock()
+	defer s.ledger.lock.Unlock()
+	return s.ledger.early[target][0]
 }
 
 // early counts what is put off.
@@ -81,20 +164,20 @@ func (s *scene) early() (count int) {
 	return count
 }
 
-// talkative is a homeserver that has an event of the bot's.
+// talkative is a homeserver that is asked for events of the bot's.
 type talkative struct {
 	matrixSide
-	own id.EventID
+	sent func(id.EventID) bool
 }
 
 func (h talkative) sentByUs(_ context.Context, room id.RoomID, target id.EventID) bool {
-	return room == chatRoom && target == h.own
+	return room == chatRoom && h.sent(target)
 }
 
 // TestAboutOurOwn shows that what is about something that the bridge has sent is not put off: such events are not handed over.
 func TestAboutOurOwn(t *testing.T) {
 	s := mustSet(t, t.TempDir(), newWire())
-	s.ledger.matrix = talkative{s.ledger.matrix, "$question"}
+	s.ledger.matrix = talkative{s.ledger.matrix, func(target id.EventID) bool { return target == "$question" }}
 	s.start()
 	s.hand("1", reaction("$click", "$question"))
 	s.empty()

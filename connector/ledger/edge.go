@@ -25,12 +25,13 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	l := &Ledger{
 		bridge: bridge, store: store, config: config,
 		log:      bridge.Log.With().Str("component", "ledger").Logger(),
-		arrivals: newQueue[database.Outgoing](),
+		arrivals: newQueue[arrival](),
 		finished: newQueue[int64](),
 		lanes:    make(map[laneKey]*lane),
 		early:    make(early),
 		flights:  make(map[id.EventID]*flight),
 		begun:    make(map[begunStep]bool),
+		settling: settling{taken: newSignal()},
 	}
 	l.ctx, l.cancel = context.WithCancel(l.log.WithContext(context.Background()))
 	if processor, ok := bridge.Commands.(*commands.Processor); ok {

@@ -75,10 +75,16 @@ func (l *Ledger) enqueue(it *item) {
 		l.lanes[key] = ln
 		l.goDo(ln.run)
 	}
-	if target := redactionTarget(it.evt); target != "" && !ln.perhapsSent(target) && (ln.cancel(target) || ln.cancelEarly(target)) {
-		l.lock.Unlock()
-		l.finish(it.row.Seq)
-		return
+	if target := redactionTarget(it.evt); target != "" {
+		if l.early.follow(target, it) {
+			l.lock.Unlock()
+			return
+		}
+		if !ln.perhapsSent(target) && (ln.cancel(target) || ln.cancelEarly(target)) {
+			l.lock.Unlock()
+			l.finish(it.row.Seq)
+			return
+		}
 	}
 	ln.items = slices.Insert(ln.items, ln.place(it.evt), it)
 	if key.ephemeral && len(ln.items) > mostEphemeral {
@@ -174,7 +180,8 @@ func (ln *lane) run() {
 		switch {
 		case it.row.Seq == 0:
 			ln.ledger.matrix.dispatch(ln.ledger.ctx, it.evt)
-		case ln.ledger.putOff(it):
+		case ln.putOff(it):
+			continue // it may be back in the lane by now
 		case !ln.handle(it):
 			return
 		}

@@ -73,7 +73,7 @@ type Ledger struct {
 	open      atomic.Bool // transactions can be stored; may be read without the lock
 	inherited int64       // the last number of earlier runs, once transactions can be stored
 	started   bool        // what is stored is handed on
-	arrivals  queue[database.Outgoing]
+	arrivals  queue[arrival]
 
 	lock    sync.Mutex // guards what follows
 	seq     int64
@@ -125,13 +125,12 @@ func (l *Ledger) Start(ctx context.Context) error {
 		l.log.Info().Int("count", len(waiting)).Msg("Taking up what was on its way to the networks")
 	}
 	l.counts.resumed.Add(int64(len(waiting)))
-	for _, row := range waiting {
-		l.arrivals.push(row)
-	}
+	l.arrivals.push(arriving(waiting)...)
 	l.started = true
 	l.matrix.serve()
 	l.goDo(l.pump)
 	l.goDo(l.writeOutcomes)
+	l.goDo(l.settleTaken)
 	l.goDo(l.sweep)
 	l.goDo(func() { l.matrix.askAgain(l.ctx) })
 	l.goDo(l.watchHomeserver)

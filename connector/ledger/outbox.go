@@ -134,7 +134,7 @@ func (l *Ledger) Resend(ctx context.Context, user *bridgev2.User, number int64) 
 	}
 	for _, row := range waiting {
 		if row.Seq == number {
-			l.arrivals.push(row)
+			l.arrivals.push(arrival{row: row})
 		}
 	}
 	return nil

@@ -4,15 +4,17 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/id"
 )
 
 // With SQLite most commits survive the end of the program, but not a power cut: what was written last may be missing
-// then. For messages that is no harm, since the network delivers again what it does not know as taken. Encryption needs
-// more: keys that were given away and whose other half is gone, or a place in a key's sequence that is used twice, make
-// messages that nobody can read. The same holds for the sessions of an encrypted network.
+// then. For messages that is little harm: most networks deliver again what came behind a cursor in the same database, and of
+// those that deliver each thing once the last tenth of a second may lack its rows (see settleTaken). Encryption needs more:
+// keys that were given away and whose other half is gone, or a place in a key's sequence that is used twice, make messages
+// that nobody can read. The same holds for the sessions of an encrypted network.
 
 // Durable returns when everything that the bridge's database holds survives a power cut. Those who ask while it is busy
 // share the next time that it looks to the disk. A network asks before something leaves that was encrypted with a state of
@@ -29,6 +31,14 @@ func (l *Ledger) settle(ctx context.Context) error {
 	if switchedOff() {
 		return nil
 	}
+	if err := l.sync(ctx); err != nil {
+		return err
+	}
+	Passing("keys.settled")
+	return nil
+}
+
+func (l *Ledger) sync(ctx context.Context) error {
 	place := l.settling.asked.Add(1)
 	l.settling.Lock()
 	defer l.settling.Unlock()
@@ -43,12 +53,32 @@ func (l *Ledger) settle(ctx context.Context) error {
 		return err
 	}
 	l.settling.served = served
-	Passing("keys.settled")
 	return nil
+}
+
+// settlePause collects what was taken from the networks, so that much shares a look to the disk.
+const settlePause = 100 * time.Millisecond
+
+// settleTaken makes the rows of what was taken from the networks survive a power cut. Nobody waits for it: a network that has
+// heard that a message is taken will not deliver it again, but it is in Matrix, and without its row only what is about it is
+// missed.
+func (l *Ledger) settleTaken() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.settling.taken:
+		}
+		l.pause(settlePause)
+		if err := l.sync(l.ctx); err != nil && l.ctx.Err() == nil {
+			l.log.Warn().Err(err).Msg("What was taken from the networks may not survive a power cut yet")
+		}
+	}
 }
 
 // settling is the queue of those who wait for the disk.
 type settling struct {
+	taken signal // something was stored for which nobody waits
 	asked atomic.Int64
 	sync.Mutex
 	served int64 // how many of them are through; guarded by the lock

@@ -20,11 +20,10 @@ func TestDeletedMessagesStayDeleted(t *testing.T) {
 	meta := simplevent.EventMeta{PortalKey: networkid.PortalKey{ID: "anna", Receiver: "login"}, Sender: bridgev2.EventSender{Sender: "anna"}}
 	deliver := func(id networkid.MessageID) {
 		t.Helper()
-		s.must(DeliverMessage(t.Context(), login, meta, Message{ID: id, Convert: func(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+		message := shown(id)
+		s.must(DeliverMessage(t.Context(), login, meta, Message{ID: id, Convert: func(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
 			converted++
-			return &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
-				Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: string(id)},
-			}}}, nil
+			return message.Convert(ctx, portal, intent)
 		}}))
 	}
 	deliver("1")
@@ -38,6 +37,15 @@ func TestDeletedMessagesStayDeleted(t *testing.T) {
 	if converted != 2 {
 		t.Errorf("%d messages were brought, want 2", converted)
 	}
+}
+
+// shown is a text that shows its id.
+func shown(id networkid.MessageID) Message {
+	return Message{ID: id, Convert: func(context.Context, *bridgev2.Portal, bridgev2.MatrixAPI) (*bridgev2.ConvertedMessage, error) {
+		return &bridgev2.ConvertedMessage{Parts: []*bridgev2.ConvertedMessagePart{{
+			Type: event.EventMessage, Content: &event.MessageEventContent{MsgType: event.MsgText, Body: string(id)},
+		}}}, nil
+	}}
 }
 
 func TestRemovedIsBounded(t *testing.T) {

@@ -114,7 +114,7 @@ func (l *Ledger) accept(ctx context.Context, txnID string, txn *transaction) err
 			log.Debug().Strs("event_ids", eventIDs(stored)).Msg("Accepted a transaction")
 		}
 		if l.started {
-			l.arrivals.push(stored...)
+			l.arrivals.push(arriving(stored)...)
 		} // else Start takes it up
 		if err != nil {
 			return err
@@ -129,12 +129,12 @@ func (l *Ledger) accept(ctx context.Context, txnID string, txn *transaction) err
 	}
 	if empty(txn.keys.lasting()) && !empty(txn.keys.counts()) {
 		if body, err := json.Marshal(txn.keys); err == nil {
-			l.arrivals.push(database.Outgoing{RoomID: noRoom, Body: body})
+			l.arrivals.push(arrival{row: database.Outgoing{RoomID: noRoom, Body: body}})
 		}
 	}
 	// What is only of the moment is neither stored nor waited for.
 	for _, raw := range slices.Concat(passing, txn.Ephemeral, txn.UnstableEphemeral) {
-		l.arrivals.push(database.Outgoing{Body: raw})
+		l.arrivals.push(arrival{row: database.Outgoing{Body: raw}})
 	}
 	return nil
 }
@@ -199,6 +199,19 @@ func (l *Ledger) rows(log *zerolog.Logger, txnID string, txn *transaction) (rows
 // noRoom stands where a room would, for keys that are not stored.
 const noRoom = "-"
 
+// arrival is something on its way to its lane, or a signal to be given when all before it is there.
+type arrival struct {
+	row     database.Outgoing
+	through signal
+}
+
+func arriving(rows []database.Outgoing) (list []arrival) {
+	for _, row := range rows {
+		list = append(list, arrival{row: row})
+	}
+	return list
+}
+
 // pump hands on what was accepted, in order: keys at once, since events wait for them, events to their room's lane.
 func (l *Ledger) pump() {
 	for {
@@ -207,11 +220,13 @@ func (l *Ledger) pump() {
 			return
 		case <-l.arrivals.some:
 		}
-		for _, row := range l.arrivals.take() {
+		for _, a := range l.arrivals.take() {
 			if l.ctx.Err() != nil {
 				return
 			}
-			switch {
+			switch row := a.row; {
+			case a.through != nil:
+				a.through.give()
 			case row.EventID != "":
 				l.arrived(row)
 			case row.Seq != 0 || row.RoomID == noRoom:

@@ -65,7 +65,9 @@ type said struct {
 	// same of something that was done to it.
 	doubtful, unsure bool
 
-	// cut says that the power was cut when it was on its way, or had come: then the bridge may not know it any more.
+	// at is when the network took it, if a contact wrote it.
+	at time.Time
+	// cut says that the power was cut when it was on its way, or had just come: then the bridge may not know it any more.
 	cut bool
 }
 

@@ -147,15 +147,6 @@ func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.setting.Database == "sqlite" {
-		// From the next start on the bridge notes what a power cut would leave, see cutPower.
-		if err = os.Setenv("CROSSCHAT_WAL", t.stack.Bridge.SQLitePath()+"-wal"); err != nil {
-			return nil, err
-		}
-		if err = t.stack.Bridge.Restart(ctx); err != nil {
-			return nil, err
-		}
-	}
 	t.accounts, err = newAccounts(ctx, t.stack, t.networks, opts.users, 2)
 	t.began = time.Now()
 	return t, err

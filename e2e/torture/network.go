@@ -35,11 +35,14 @@ type network struct {
 	// newest says that the network's cursor names the newest thing that was taken, so that something older that it still holds
 	// back when the bridge ends does not come again (docs/reliability.md, what is not promised).
 	newest bool
+	// once says that what the bridge has confirmed does not come again, so that a power cut may take its row for good. The other
+	// networks go on from a cursor that is stored with the rows.
+	once bool
 }
 
 var networks = []network{
 	{
-		name: "whatsapp", flow: "qr",
+		name: "whatsapp", flow: "qr", once: true,
 		ghost: func(p control.Person) string { return "crosschat_whatsapp-lid-" + p.LID },
 		logIn: scanCode,
 		shut:  control.Fault{Kind: "http_status", Times: -1},
@@ -57,7 +60,7 @@ var networks = []network{
 		late:  control.Fault{Kind: "delay_push", Stanza: "push/1", Times: 5, Args: map[string]string{"ms": fmt.Sprint(heldBack.Milliseconds())}},
 	},
 	{
-		name: "messenger-e2ee", login: "messenger", flow: "cookies",
+		name: "messenger-e2ee", login: "messenger", flow: "cookies", once: true,
 		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
 		logIn: pasteCookies("messenger"),
 		shut:  control.Fault{Kind: "close_before", Stanza: "success", Times: -1},

@@ -141,7 +141,7 @@ func (c *chat) takes(ctx context.Context, s *said, req control.SendRequest) erro
 		return fmt.Errorf("write as %s: %w", c.with.Name, err)
 	}
 	c.did(func() {
-		s.id, s.late = sent.ID, c.late
+		s.id, s.at, s.late = sent.ID, time.Now(), c.late
 		c.in = append(c.in, s)
 	})
 	return nil
