@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -37,6 +38,7 @@ type User struct {
 	// withheld is what others said of keys that they do not give.
 	withheld []event.RoomKeyWithheldEventContent
 	failure  error // why the sync loop ended, or a join failed
+	refused  int   // how many syncs in a row the homeserver has failed with an error of its own
 }
 
 // Login logs a registered user in and returns after their first sync. The client's keys are kept in dir.
@@ -54,7 +56,7 @@ func Login(ctx context.Context, homeserver, localpart, password, dir string) (*U
 		Password: password, Client: client, Patience: 30 * time.Second,
 		synced: make(chan struct{}), changed: make(chan struct{}), rooms: make(map[id.RoomID]*roomLog),
 	}
-	syncer := &eagerSyncer{mautrix.NewDefaultSyncer()}
+	syncer := &eagerSyncer{mautrix.NewDefaultSyncer(), u}
 	syncer.FilterJSON = &mautrix.Filter{Room: &mautrix.RoomFilter{Timeline: &mautrix.FilterPart{Limit: 5000}}}
 	client.Syncer = syncer
 	if err = os.MkdirAll(dir, 0o700); err != nil {
@@ -80,6 +82,9 @@ func Login(ctx context.Context, homeserver, localpart, password, dir string) (*U
 	// Last of the sync listeners: keys that came with this sync are stored when its events are looked at.
 	syncer.OnSync(func(context.Context, *mautrix.RespSync, string) bool {
 		once.Do(func() { close(first) })
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.refused = 0
 		return true
 	})
 	syncer.OnEvent(u.onEvent)
@@ -159,13 +164,37 @@ func (u *User) KnownRooms() []*Room {
 }
 
 // eagerSyncer tries again at once when a sync fails: the lab restarts homeservers.
-type eagerSyncer struct{ *mautrix.DefaultSyncer }
+type eagerSyncer struct {
+	*mautrix.DefaultSyncer
+	user *User
+}
 
-func (eagerSyncer) OnFailedSync(_ *mautrix.RespSync, err error) (time.Duration, error) {
+func (s *eagerSyncer) OnFailedSync(_ *mautrix.RespSync, err error) (time.Duration, error) {
 	if errors.Is(err, mautrix.MUnknownToken) {
 		return 0, err
 	}
+	if failed, ok := errors.AsType[mautrix.HTTPError](err); ok && failed.IsStatus(http.StatusInternalServerError) {
+		s.user.mu.Lock()
+		defer s.user.mu.Unlock()
+		s.user.refused++
+	}
 	return 200 * time.Millisecond, nil
+}
+
+// mostRefused is how many syncs in a row a homeserver may fail with an error of its own that is still to do with being started.
+const mostRefused = 25
+
+// Refused is whether the homeserver runs, but has failed this user's syncs for long, and will until it is restarted: a SQLite
+// database of Synapse's 1.160 may come to that when it is restarted under load ("no such table: instance_map"). It counts anew
+// then.
+func (u *User) Refused() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.refused < mostRefused {
+		return false
+	}
+	u.refused = 0
+	return true
 }
 
 // Await waits until check returns nil, looking again at each thing that the client is shown and a few times a second

@@ -49,8 +49,10 @@ func (c *chat) inMatrix(room *lab.Room) (list []*shown, undecoded int, told map[
 			}
 		case evt.Type == event.EventMessage:
 			content := evt.Content.AsMessage()
-			if s := at[content.RelatesTo.GetReplaceID()]; s != nil && content.NewContent != nil {
-				s.edited = content.NewContent.Body
+			if target := content.RelatesTo.GetReplaceID(); target != "" {
+				if s := at[target]; s != nil && content.NewContent != nil { // else it was deleted before the client saw it
+					s.edited = content.NewContent.Body
+				}
 				continue
 			}
 			s := &shown{text: content.Body, gone: gone[evt.ID]}

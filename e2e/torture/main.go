@@ -110,6 +110,7 @@ type torture struct {
 	struck    map[string]int
 	began     time.Time
 	killed    int // how often the bridge was ended by SIGKILL
+	healed    int // how often the homeserver had to be restarted to serve clients again
 }
 
 func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
@@ -211,13 +212,25 @@ func (t *torture) rounds(ctx context.Context) error {
 			err = t.newChat(ctx)
 		}
 		err = errors.Join(err, b.strike(ctx, t))
-		err = errors.Join(err, burst.end())
+		err = errors.Join(err, burst.end(), t.heal(ctx))
 		if err != nil {
 			return fmt.Errorf("round %d, %s: %w", i+1, b.name, err)
 		}
 		t.struck[strings.Split(b.name, " ")[0]]++
 		in, out := t.counts()
 		fmt.Printf("round %d/%d at %s: %s; %d in, %d out so far\n", i+1, len(t.plan), time.Since(t.began).Round(time.Second), b.name, in, out)
+	}
+	return nil
+}
+
+// heal restarts a homeserver that runs and serves no client any more: what can't be seen can't be judged.
+func (t *torture) heal(ctx context.Context) error {
+	for _, a := range t.accounts {
+		if a.user.Refused() {
+			fmt.Println("homeserver: fails all syncs of", a.user.ID, "and is restarted")
+			t.healed++
+			return t.stack.Homeserver.Restart(ctx)
+		}
 	}
 	return nil
 }

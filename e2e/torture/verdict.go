@@ -260,7 +260,7 @@ func (t *torture) quiet(ctx context.Context) error {
 		if err := pause(ctx, time.Second); err != nil {
 			return err
 		}
-		if err := t.stack.Bridge.Ended(); err != nil {
+		if err := errors.Join(t.stack.Bridge.Ended(), t.heal(ctx)); err != nil {
 			return err
 		}
 		v := t.judge(ctx, false)
@@ -304,6 +304,9 @@ func (v *verdict) table(t *torture, took time.Duration) string {
 	fmt.Fprintf(&b, "came out of order to the bridge %d, never handed over by a homeserver that was stopped %d\n", swapped, forgotten)
 	if cut > 0 {
 		fmt.Fprintf(&b, "changes of messages whose rows a power cut may have taken, that are not to be seen: %d\n", cut)
+	}
+	if t.healed > 0 {
+		fmt.Fprintf(&b, "the homeserver served no clients until it was restarted: %d times\n", t.healed)
 	}
 	fmt.Fprintf(&b, "second rooms %d, not decrypted %d, repeats that phones recognised %d\n", v.rooms, v.undecoded, v.repeats)
 	for _, row := range v.tallies {
