@@ -11,6 +11,12 @@
 //     network's message id, so that the homeserver drops a repeat after a crash between sending and storing. What Matrix
 //     never takes is noted, and the user told.
 //
+// Where things are. Matrix to network: transaction.go stores; lane.go keeps the order, with early.go for what comes before its
+// time; flight.go is one try, outbox.go, tell.go and outsider.go what the user hears of it. Network to Matrix: deliver.go, with
+// attempt.go for one try, begun.go for what a crash may leave half done, overtaken.go and removed.go for what comes out of
+// order, echo.go for what comes back. Around both: edge.go and transport.go stand between the homeserver and the library;
+// watch.go, catchup.go and listen.go get from a homeserver what it forgets or keeps to itself; power.go answers for the disk.
+//
 // It knows no network; networks say with Pending that an error is no outcome, and with AwaitConnection that they are away.
 // Deliver is called from the goroutine in which a network receives, one call at a time for each login where order
 // matters; everything else runs in goroutines of the ledger, between Start and Stop.
