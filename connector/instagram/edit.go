@@ -4,12 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
@@ -61,23 +59,9 @@ func (c *Client) editText(ctx context.Context, _ *bridgev2.Portal, existing []*d
 			old = append(old, row)
 		}
 	}
-	edit := &bridgev2.ConvertedEdit{}
-	for i, part := range parts {
-		if i >= len(old) {
-			part.ID = networkid.PartID("edit-" + strconv.Itoa(i))
-			if edit.AddedParts == nil {
-				edit.AddedParts = &bridgev2.ConvertedMessage{}
-			}
-			edit.AddedParts.Parts = append(edit.AddedParts.Parts, part)
-			continue
-		}
-		old[i].EditCount++
-		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
-			Part: old[i], Type: part.Type, Content: part.Content, Extra: part.Extra,
-		})
-	}
-	if len(old) > len(parts) {
-		edit.DeletedParts = old[len(parts):]
+	edit := convert.Edit(old, parts)
+	for _, part := range edit.ModifiedParts {
+		part.Part.EditCount++
 	}
 	return edit, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"go.mau.fi/util/variationselector"
@@ -100,14 +99,14 @@ func (e *encrypted) onEdit(evt *events.FBMessage, p placed, msg *waConsumerAppli
 func (e *encrypted) convertEdit(ctx context.Context, portal *bridgev2.Portal, existing []*database.Message, msg *waConsumerApplication.ConsumerApplication_EditMessage) (*bridgev2.ConvertedEdit, error) {
 	text, mentions, _ := e.c.textOf(msg.GetMessage())
 	parts := e.c.textParts(ctx, portal, text, mentions)
-	if hasFile(existing[0]) {
+	if existing = convert.InOrder(existing); hasFile(existing[0]) {
 		content, err := e.withCaption(ctx, portal, existing[0], parts[0].Content)
 		if err != nil {
 			return nil, err
 		}
 		parts[0].Content = content
 	}
-	edit := editOf(existing, parts)
+	edit := convert.Edit(existing, parts)
 	for _, part := range edit.ModifiedParts {
 		messageMeta(part.Part).EditedAt = msg.GetTimestampMS()
 		part.Part.EditCount++
@@ -129,28 +128,6 @@ func (e *encrypted) withCaption(ctx context.Context, portal *bridgev2.Portal, ro
 	edited.RelatesTo, edited.NewContent = nil, nil
 	putCaption(&edited, caption)
 	return &edited, nil
-}
-
-// editOf puts new parts in the place of those that are in Matrix.
-func editOf(existing []*database.Message, parts []*bridgev2.ConvertedMessagePart) *bridgev2.ConvertedEdit {
-	edit := &bridgev2.ConvertedEdit{}
-	for i, part := range parts {
-		if i >= len(existing) {
-			part.ID = networkid.PartID("edit-" + strconv.Itoa(i))
-			if edit.AddedParts == nil {
-				edit.AddedParts = &bridgev2.ConvertedMessage{}
-			}
-			edit.AddedParts.Parts = append(edit.AddedParts.Parts, part)
-			continue
-		}
-		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
-			Part: existing[i], Type: part.Type, Content: part.Content, Extra: part.Extra,
-		})
-	}
-	if len(existing) > len(parts) {
-		edit.DeletedParts = existing[len(parts):]
-	}
-	return edit
 }
 
 // messageMeta is our part of what is stored with a message, made if there is none.
@@ -191,9 +168,7 @@ func (e *encrypted) onLiveLocation(evt *events.FBMessage, p placed, msg *waConsu
 				if live := messageMeta(existing[0]).Live; live == nil || live.Sequence >= msg.GetSequenceNumber() {
 					return nil, bridgev2.ErrIgnoringRemoteEvent
 				}
-				parts := liveLocation(msg)
-				existing[0].Metadata = parts[0].DBMetadata
-				return editOf(existing[:1], parts), nil
+				return convert.Edit(existing[:1], liveLocation(msg)), nil
 			},
 		}
 	}), true

@@ -12,6 +12,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
@@ -69,10 +70,7 @@ func (e *encrypted) fillPlaceholder(evt *events.FBMessage, p placed) (done, rece
 					return nil, err
 				}
 				existing[0].Metadata = &crosschatdb.MessageMetadata{}
-				if meta, ok := converted.Parts[0].DBMetadata.(*crosschatdb.MessageMetadata); ok {
-					existing[0].Metadata = meta
-				}
-				return editOf(existing[:1], converted.Parts), nil
+				return convert.Edit(existing[:1], converted.Parts), nil
 			},
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 	"maunium.net/go/mautrix/event"
 
+	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
 	"crosschat/connector/messenger/wire/lightspeed"
 	crosschatdb "crosschat/database"
@@ -158,13 +159,13 @@ func (c *Client) edited(ctx context.Context, e lightspeed.Edit) error {
 // convertEdit puts a new text into the place of the old one.
 func (c *Client) convertEdit(ctx context.Context, portal *bridgev2.Portal, intent bridgev2.MatrixAPI, existing []*database.Message, e lightspeed.Edit) (*bridgev2.ConvertedEdit, error) {
 	parts := c.textParts(ctx, portal, e.Text, nil)
-	if hasFile(existing[0]) {
+	if existing = convert.InOrder(existing); hasFile(existing[0]) {
 		var err error
 		if parts, err = c.captioned(ctx, portal, intent, existing[0], e); err != nil {
 			return nil, err
 		}
 	}
-	edit := editOf(existing, parts)
+	edit := convert.Edit(existing, parts)
 	for _, part := range edit.ModifiedParts {
 		part.Part.EditCount = int(max(e.Count, int64(part.Part.EditCount)+1))
 	}

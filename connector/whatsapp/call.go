@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
@@ -65,7 +66,7 @@ func (c *Client) onCallEnd(meta types.BasicCallMeta, reason string) bool {
 			ConvertEditFunc: func(_ context.Context, _ *bridgev2.Portal, _ bridgev2.MatrixAPI, existing []*database.Message, reason string) (*bridgev2.ConvertedEdit, error) {
 				row, ok := existing[0].Metadata.(*crosschatdb.MessageMetadata)
 				call := callName(ok && row.WhatsApp != nil && row.WhatsApp.Video)
-				return editOf(existing, notice(callEnd(call, reason))), nil
+				return convert.Edit(existing, notice(callEnd(call, reason))), nil
 			},
 		}
 	})

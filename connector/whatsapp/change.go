@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 
 	"go.mau.fi/whatsmeow/proto/waCommon"
@@ -18,6 +16,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
@@ -130,7 +129,7 @@ func (c *Client) deliverEdit(evt *events.Message, chat, author types.JID, target
 				if err != nil {
 					return nil, ledger.Unconverted(ctx, err)
 				}
-				edit := editOf(existing, converted.Parts)
+				edit := convert.Edit(existing, converted.Parts)
 				for _, part := range edit.ModifiedParts {
 					editMark(part.Part).Edit = evt.Info.ID
 				}
@@ -151,37 +150,6 @@ func editMark(row *database.Message) *crosschatdb.WhatsAppMessage {
 		meta.WhatsApp = &crosschatdb.WhatsAppMessage{}
 	}
 	return meta.WhatsApp
-}
-
-// editOf puts new parts in the place of those that are in Matrix.
-func editOf(existing []*database.Message, parts []*bridgev2.ConvertedMessagePart) *bridgev2.ConvertedEdit {
-	edit := &bridgev2.ConvertedEdit{}
-	existing = slices.Clone(existing)
-	for i, part := range parts {
-		id := networkid.PartID("")
-		if i > 0 {
-			id = networkid.PartID(strconv.Itoa(i))
-		}
-		at := slices.IndexFunc(existing, func(row *database.Message) bool { return row.PartID == id })
-		if at < 0 {
-			if edit.AddedParts == nil {
-				edit.AddedParts = &bridgev2.ConvertedMessage{}
-			}
-			part.ID = id
-			edit.AddedParts.Parts = append(edit.AddedParts.Parts, part)
-			continue
-		}
-		row := existing[at]
-		if part.DBMetadata != nil {
-			row.Metadata = part.DBMetadata
-		}
-		edit.ModifiedParts = append(edit.ModifiedParts, &bridgev2.ConvertedEditPart{
-			Part: row, Type: part.Type, Content: part.Content, Extra: part.Extra, DontBridge: part.DontBridge,
-		})
-		existing = slices.Delete(existing, at, at+1)
-	}
-	edit.DeletedParts = existing
-	return edit
 }
 
 // onRevoke takes a deletion for everyone: of one's own messages, or in groups by an administrator, as whom the server

@@ -2,8 +2,6 @@ package whatsapp
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,53 +12,10 @@ import (
 	"go.mau.fi/whatsmeow/types/events"
 	"google.golang.org/protobuf/proto"
 
-	"maunium.net/go/mautrix/bridgev2"
-	"maunium.net/go/mautrix/bridgev2/database"
-	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/event"
 
 	"crosschat/connector/fakematrix"
 )
-
-func TestEditOf(t *testing.T) {
-	for _, test := range []struct {
-		name                     string
-		rows, parts              int
-		modified, added, deleted int
-	}{
-		{"same", 1, 1, 1, 0, 0},
-		{"longer", 1, 3, 1, 2, 0},
-		{"shorter", 3, 1, 1, 0, 2},
-		{"two and two", 2, 2, 2, 0, 0},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var rows []*database.Message
-			for i := range test.rows {
-				id := networkid.PartID("")
-				if i > 0 {
-					id = networkid.PartID(fmt.Sprint(i))
-				}
-				rows = append(rows, &database.Message{PartID: id})
-			}
-			slices.Reverse(rows) // the database gives them in any order
-			var parts []*bridgev2.ConvertedMessagePart
-			for i := range test.parts {
-				parts = append(parts, &bridgev2.ConvertedMessagePart{Type: event.EventMessage, Content: &event.MessageEventContent{Body: fmt.Sprint(i)}})
-			}
-			edit := editOf(rows, parts)
-			added := 0
-			if edit.AddedParts != nil {
-				added = len(edit.AddedParts.Parts)
-			}
-			if len(edit.ModifiedParts) != test.modified || added != test.added || len(edit.DeletedParts) != test.deleted {
-				t.Errorf("%d parts are modified, %d added, %d deleted", len(edit.ModifiedParts), added, len(edit.DeletedParts))
-			}
-			if first := edit.ModifiedParts[0]; first.Part.PartID != "" || first.Content.Body != "0" {
-				t.Errorf("the first part became %q in the place of part %q", first.Content.Body, first.Part.PartID)
-			}
-		})
-	}
-}
 
 // TestChangeTwice: what is delivered again is shown once, and nobody changes what is somebody else's.
 func TestChangeTwice(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"maunium.net/go/mautrix/bridgev2/networkid"
 	"maunium.net/go/mautrix/bridgev2/simplevent"
 
+	"crosschat/connector/convert"
 	"crosschat/connector/ledger"
 	crosschatdb "crosschat/database"
 )
@@ -141,16 +142,6 @@ func (c *Client) toReplacement(ctx context.Context, portal *bridgev2.Portal, int
 	if err != nil {
 		return nil, ledger.Unconverted(ctx, err)
 	}
-	first := converted.Parts[0]
 	existing[0].Metadata = &crosschatdb.MessageMetadata{}
-	if meta, ok := first.DBMetadata.(*crosschatdb.MessageMetadata); ok {
-		existing[0].Metadata = meta
-	}
-	edit := &bridgev2.ConvertedEdit{ModifiedParts: []*bridgev2.ConvertedEditPart{{
-		Part: existing[0], Type: first.Type, Content: first.Content, Extra: first.Extra,
-	}}}
-	if len(converted.Parts) > 1 {
-		edit.AddedParts = &bridgev2.ConvertedMessage{Parts: converted.Parts[1:]}
-	}
-	return edit, nil
+	return convert.Edit(existing[:1], converted.Parts), nil
 }
