@@ -217,6 +217,9 @@ func (o *operated) withoutHomeserver() {
 // restartedHomeserver restarts the homeserver while texts go both ways: it may not have handed over all that it had taken.
 func (o *operated) restartedHomeserver() {
 	o.Helper()
+	if o.stack.Setting.Homeserver == lab.Dendrite {
+		o.announced = append(o.announced, "Failed to send MSS event") // while it stops it answers with errors of its own
+	}
 	o.annaWrites(10)
 	o.userWrites(15)
 	o.must(o.stack.Homeserver.Restart(o.ctx))
