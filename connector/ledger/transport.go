@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -78,9 +79,10 @@ func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 	if kind, made, ok := txnIDOf(req.URL, req.Method); ok {
 		if txnID, ok := try.txnID(kind, made); ok {
 			ours = txnID
-			req = req.Clone(req.Context())
-			req.URL.RawPath = strings.TrimSuffix(req.URL.EscapedPath(), made) + txnID
-			req.URL.Path = strings.TrimSuffix(req.URL.Path, made) + txnID
+			var err error
+			if req, err = renamed(req, kind, made, txnID); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if ours != "" {
@@ -109,6 +111,34 @@ func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 		try.fail(fmt.Errorf("%s %s: %s", req.Method, req.URL.Path, resp.Status))
 	}
 	return resp, err
+}
+
+// keyTxnID is where an event's content bears the transaction id by which it was sent, beside what is encrypted. Dendrite v0.15
+// does not tell appservices the ids of what they sent, and forgets one whose request was cut short, though the event is there.
+const keyTxnID = "app.crosschat.transaction_id"
+
+// renamed is a request with a transaction id of ours in the place of the library's.
+func renamed(req *http.Request, kind, made, txnID string) (*http.Request, error) {
+	renamed := req.Clone(req.Context())
+	renamed.URL.RawPath = strings.TrimSuffix(req.URL.EscapedPath(), made) + txnID
+	renamed.URL.Path = strings.TrimSuffix(req.URL.Path, made) + txnID
+	if req.Body == nil || strings.HasPrefix(kind, kindRedact) {
+		return renamed, nil
+	}
+	defer req.Body.Close()
+	var content map[string]json.RawMessage
+	if err := json.NewDecoder(req.Body).Decode(&content); err != nil || content == nil {
+		return nil, fmt.Errorf("read the content of an event: want a JSON object, error %v", err)
+	}
+	content[keyTxnID] = json.RawMessage(strconv.Quote(txnID))
+	body, err := json.Marshal(content)
+	if err != nil {
+		return nil, fmt.Errorf("write the content of an event: %w", err)
+	}
+	renamed.ContentLength = int64(len(body))
+	renamed.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	renamed.Body, _ = renamed.GetBody()
+	return renamed, nil
 }
 
 // discard closes the body of a request that is not made, as an http.RoundTripper must.
@@ -198,8 +228,8 @@ func givesKeysAway(req *http.Request) bool {
 }
 
 // alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out: the
-// homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id). It looks if an id is used
-// again, and before the first request of each room, since an earlier run may have sent something when it ended. Without
+// homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id), or the event does (keyTxnID;
+// what others write there counts for nothing). It looks if an id is used again, and before the first request of each room, since an earlier run may have sent something when it ended. Without
 // error and answer the request has to be made.
 func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response, error) {
 	path := strings.Split(req.URL.EscapedPath(), "/")
@@ -229,7 +259,11 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 	}
 	var page struct {
 		Chunk []struct {
-			ID       string `json:"event_id"`
+			ID      string `json:"event_id"`
+			Sender  string `json:"sender"`
+			Content struct {
+				TxnID any `json:"app.crosschat.transaction_id"`
+			} `json:"content"`
 			Unsigned struct {
 				TxnID string `json:"transaction_id"`
 			} `json:"unsigned"`
@@ -242,8 +276,12 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 	}
 	found = make(map[string]string)
 	for _, evt := range page.Chunk {
-		if evt.ID != "" && strings.HasPrefix(evt.Unsigned.TxnID, ownTxnID) {
-			found[evt.Unsigned.TxnID] = evt.ID
+		used := evt.Unsigned.TxnID
+		if written, ok := evt.Content.TxnID.(string); ok && used == "" && evt.Sender == req.URL.Query().Get("user_id") {
+			used = written
+		}
+		if evt.ID != "" && strings.HasPrefix(used, ownTxnID) {
+			found[used] = evt.ID
 		}
 	}
 	event = found[txnID]

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -128,7 +129,10 @@ func TestTransportNotesWhenTheHomeserverIsAway(t *testing.T) {
 
 // forgetful is a homeserver that carries a request out, does not answer it, and then knows nothing of its transaction id.
 type forgetful struct {
+	tells    bool     // which transaction id an event was sent by
 	sent     []string // transaction ids
+	contents []string // what was sent by them
+	sender   string
 	searches int
 	silent   bool
 }
@@ -139,13 +143,21 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 	switch {
 	case path[len(path)-1] == "messages":
 		f.searches++
-		body = `{"chunk":[{"event_id":"$other"}`
-		for _, txnID := range f.sent {
-			body += `,{"event_id":"$of-` + txnID + `","unsigned":{"transaction_id":"` + txnID + `"}}`
+		body = `{"chunk":[{"event_id":"$other","sender":"@ghost","content":{"app.crosschat.transaction_id":5}}`
+		for i, txnID := range f.sent {
+			body += fmt.Sprintf(`,{"event_id":"$of-%s","sender":%q,"content":%s`, txnID, f.sender, f.contents[i])
+			if f.tells {
+				body += fmt.Sprintf(`,"unsigned":{"transaction_id":%q}`, txnID)
+			}
+			body += "}"
 		}
 		body += `]}`
 	default:
-		f.sent = append(f.sent, path[len(path)-1])
+		content, err := io.ReadAll(req.Body)
+		if err != nil || int64(len(content)) != req.ContentLength {
+			return nil, fmt.Errorf("content of %d bytes, said were %d (%w)", len(content), req.ContentLength, err)
+		}
+		f.sent, f.contents = append(f.sent, path[len(path)-1]), append(f.contents, string(content))
 		if f.silent {
 			return nil, errors.New("connection reset")
 		}
@@ -154,46 +166,62 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
-	hs := &forgetful{silent: true}
-	transport := Transport(hs, Guards{})
-	var try *attempt
-	send := func() (string, error) {
-		try = newAttempt("login", "chat", "message", "1")
-		try.expect(parts("a"))
-		req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut, "http://hs.localhost"+room+"/send/m.room.message/x1?user_id=%40ghost", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := transport.RoundTrip(req)
-		if err != nil {
-			return "", err
-		}
-		defer resp.Body.Close()
-		data, err := io.ReadAll(resp.Body)
-		return string(data), err
-	}
-	if _, err := send(); err == nil || hs.searches != 1 {
-		t.Fatalf("the first request: %v, %d searches", err, hs.searches)
-	}
-	hs.silent = false
-	got, err := send()
-	want := `{"event_id":"$of-` + hs.sent[0] + `"}`
-	if err != nil || got != want || len(hs.sent) != 1 || hs.searches != 2 {
-		t.Errorf("the second request: %q (%v), sent %q, %d searches; want %q", got, err, hs.sent, hs.searches, want)
-	}
-	// As long as its row is not stored, the homeserver may be restarted in between, and not know the id.
-	if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
-		t.Errorf("the third request: %q (%v), sent %q; want %q", got, err, hs.sent, want)
-	}
-	try.stored()
-	searches := hs.searches
-	if _, err = send(); err != nil || hs.searches != searches {
-		t.Errorf("of what is stored: %v, %d searches more; want none", err, hs.searches-searches)
-	}
-	// A run that begins anew can't know what the one before it had sent to a room when it ended.
-	transport, hs.sent = Transport(hs, Guards{}), hs.sent[:1]
-	if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
-		t.Errorf("after a restart: %q (%v), sent %q; want %q", got, err, hs.sent, want)
+	for _, tells := range []bool{false, true} {
+		t.Run(fmt.Sprintf("told %t", tells), func(t *testing.T) {
+			hs := &forgetful{silent: true, tells: tells, sender: "@ghost"}
+			transport := Transport(hs, Guards{})
+			var try *attempt
+			send := func() (string, error) {
+				try = newAttempt("login", "chat", "message", "1")
+				try.expect(parts("a"))
+				req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut,
+					"http://hs.localhost"+room+"/send/m.room.message/x1?user_id=%40ghost", strings.NewReader(`{"body":"text"}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := transport.RoundTrip(req)
+				if err != nil {
+					return "", err
+				}
+				defer resp.Body.Close()
+				data, err := io.ReadAll(resp.Body)
+				return string(data), err
+			}
+			if _, err := send(); err == nil || hs.searches != 1 {
+				t.Fatalf("the first request: %v, %d searches", err, hs.searches)
+			}
+			if want := fmt.Sprintf(`{"app.crosschat.transaction_id":%q,"body":"text"}`, hs.sent[0]); hs.contents[0] != want {
+				t.Errorf("sent was %s, want %s", hs.contents[0], want)
+			}
+			hs.silent = false
+			got, err := send()
+			want := `{"event_id":"$of-` + hs.sent[0] + `"}`
+			if err != nil || got != want || len(hs.sent) != 1 || hs.searches != 2 {
+				t.Errorf("the second request: %q (%v), sent %q, %d searches; want %q", got, err, hs.sent, hs.searches, want)
+			}
+			// As long as its row is not stored, the homeserver may be restarted in between, and not know the id.
+			if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
+				t.Errorf("the third request: %q (%v), sent %q; want %q", got, err, hs.sent, want)
+			}
+			try.stored()
+			searches := hs.searches
+			if _, err = send(); err != nil || hs.searches != searches {
+				t.Errorf("of what is stored: %v, %d searches more; want none", err, hs.searches-searches)
+			}
+			// A run that begins anew can't know what the one before it had sent to a room when it ended.
+			transport, hs.sent = Transport(hs, Guards{}), hs.sent[:1]
+			if got, err = send(); err != nil || got != want || len(hs.sent) != 1 {
+				t.Errorf("after a restart: %q (%v), sent %q; want %q", got, err, hs.sent, want)
+			}
+			// What somebody else writes must not keep the bridge from sending.
+			if tells {
+				return
+			}
+			transport, hs.sender = Transport(hs, Guards{}), "@mallory"
+			if got, err = send(); err != nil || got != `{"event_id":"$new"}` || len(hs.sent) != 2 {
+				t.Errorf("after somebody else wrote our id: %q (%v), sent %q", got, err, hs.sent)
+			}
+		})
 	}
 }
 

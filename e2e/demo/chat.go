@@ -16,7 +16,7 @@ That was the script; all of it is still running. Look at it with any Matrix clie
     user        %s
     password    %s
 
-and answer from there. Or type here as one of the simulated people, like this:
+and answer from there. Or type here as one of the simulated people (Anna, Ben, Clara), like this:
 
     Anna> and how is the weather?
 
@@ -60,5 +60,5 @@ func (d *demo) typed(ctx context.Context, line string) {
 			}
 		}
 	}
-	d.screen.say("  (type \"Anna> some text\" or \"Ben> some text\")")
+	d.screen.say("  (type \"Anna> some text\", or Ben or Clara instead of Anna)")
 }

@@ -114,7 +114,8 @@ func TestScript(t *testing.T) {
 	all := strings.Join(r.seen, "\n")
 	for _, want := range []string{
 		"your Matrix client    | Anna (WhatsApp): Hi!", "Anna's phone          | you: Only the app.",
-		"your Matrix client    | Ben (WhatsApp): [image]", "Ben's phone           | you: What colours!",
+		"your Matrix client    | Ben (Messenger): [image]", "Ben's phone           | you: What colours!",
+		"your Matrix client    | Clara (Instagram): Which app", "Clara's phone         | you: In none of them",
 	} {
 		if !strings.Contains(all, want) {
 			t.Errorf("nothing says %q", want)
@@ -133,13 +134,14 @@ func TestTypingAndInterrupt(t *testing.T) {
 	simulator := portOf(r.await("The simulator plays"))
 	homeserver := portOf(r.await("The homeserver (dendrite) answers"))
 	r.await("Ctrl-C ends")
-	for _, line := range []string{"nonsense", "Anna> are you still there?"} {
+	for _, line := range []string{"nonsense", "Anna> are you still there?", "clara> and you?"} {
 		if _, err := fmt.Fprintln(r.in, line); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r.await("(type \"Anna> some text\"")
 	r.await("your Matrix client", "Anna (WhatsApp): are you still there?")
+	r.await("your Matrix client", "Clara (Instagram): and you?")
 	if err := r.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,9 @@
-// Demo shows Crosschat at work on this machine, with nothing to set up: a homeserver, simulated WhatsApp phones, and the
-// bridge between them, all on loopback and in one folder that is deleted at the end.
+// Demo shows Crosschat at work on this machine, with nothing to set up: a homeserver, simulated people on WhatsApp,
+// Messenger and Instagram, and the bridge between them, all on loopback and in one folder that is deleted at the end.
 //
 //	go run -tags goolm ./e2e/demo
 //
-// It logs a user in, lets two simulated people talk with them, and shows what each side sees. Then it stays up: connect a
+// It logs a user in, lets simulated people talk with them, and shows what each side sees. Then it stays up: connect a
 // Matrix client of your own, or type as the simulated people. Ctrl-C ends it and everything that it started.
 package main
 

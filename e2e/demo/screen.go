@@ -106,16 +106,16 @@ func (d *demo) nameOf(user id.UserID) string {
 		return "you"
 	}
 	for _, p := range d.people {
-		if strings.HasSuffix(user.Localpart(), "-"+p.LID) {
-			return p.Name + " (WhatsApp)"
+		if user == p.ghost(d) {
+			return fmt.Sprintf("%s (%s)", p.Name, p.network.name)
 		}
 	}
 	return ""
 }
 
-func (d *demo) watchPhone(ctx context.Context, p control.Person) {
+func (d *demo) watchPhone(ctx context.Context, p person) {
 	for next := 0; ctx.Err() == nil; {
-		events, err := d.stack.Simulator.Await(ctx, network, p.ID, control.Match{From: next, Kind: control.KindMessage}, 20*time.Second)
+		events, err := d.stack.Simulator.Await(ctx, p.network.key, p.ID, control.Match{From: next, Kind: control.KindMessage}, 20*time.Second)
 		if err != nil {
 			// Nothing happened for a while, or the simulator is gone; then the next call says so at once.
 			if !d.stack.Simulator.Running() {

@@ -11,7 +11,6 @@ import (
 	"image/jpeg"
 	"math"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"maunium.net/go/mautrix/id"
@@ -20,19 +19,28 @@ import (
 	"crosschat/simulator/control"
 )
 
-const network = "whatsapp"
-
 // demo is one run of the show. Everything but watching happens in the main goroutine.
 type demo struct {
 	options
 	stack  *lab.Stack
 	screen *screen
 	user   *lab.User
-	me     control.Person
 	// people are those who talk with the user, botRoom is the user's chat with the bridge's bot.
-	people  []control.Person
+	people  []person
 	botRoom id.RoomID
 }
+
+// person is somebody who talks with the user, whose own account there is me.
+type person struct {
+	control.Person
+	network network
+	me      control.Person
+}
+
+// network is one of those that are joined.
+type network struct{ key, name, friend string }
+
+var networks = []network{{"whatsapp", "WhatsApp", "Anna"}, {"messenger", "Messenger", "Ben"}, {"instagram", "Instagram", "Clara"}}
 
 func (d *demo) url() string {
 	if d.homeserver != "" {
@@ -48,7 +56,7 @@ func (d *demo) serverName() string {
 	return d.stack.Homeserver.Domain
 }
 
-// logIn makes the user and their phone, and links the two like a person would: by the bot and a QR code.
+// logIn makes the user, their accounts and a friend on each network, and links the accounts like a person would: by the bot.
 func (d *demo) logIn(ctx context.Context) error {
 	if d.homeserver == "" {
 		if d.password == "" {
@@ -64,56 +72,46 @@ func (d *demo) logIn(ctx context.Context) error {
 	if d.user, err = lab.Login(ctx, d.url(), d.options.user, d.password, filepath.Join(d.stack.Dir, "users")); err != nil {
 		return err
 	}
-	sim := d.stack.Simulator
-	if d.me, err = sim.AddPerson(ctx, network, control.NewPerson{Name: "You"}); err != nil {
-		return err
-	}
-	for i, name := range []string{"Anna", "Ben"} {
-		p, err := sim.AddPerson(ctx, network, control.NewPerson{Name: name, Avatar: picture(128, 128, i)})
-		if err != nil {
-			return err
-		}
-		d.people = append(d.people, p)
-	}
-	d.screen.say("\n%s opens a chat with the bridge's bot %s and types \"login\".", d.user.ID, d.stack.Bridge.Bot)
+	d.screen.say("\n%s opens a chat with the bridge's bot %s.", d.user.ID, d.stack.Bridge.Bot)
 	bot, err := d.user.OpenBot(ctx, d.stack.Bridge.Bot, d.encryption != string(lab.EncryptionOff))
 	if err != nil {
 		return err
 	}
 	d.botRoom = bot.ID
-	from, err := bot.StartLogin(ctx, network, "qr")
-	if err != nil {
-		return err
+	for i, n := range networks {
+		me, err := d.stack.Simulator.AddPerson(ctx, n.key, control.NewPerson{Name: "You"})
+		if err != nil {
+			return err
+		}
+		friend, err := d.stack.Simulator.AddPerson(ctx, n.key, control.NewPerson{Name: n.friend, Avatar: picture(128, 128, i)})
+		if err != nil {
+			return err
+		}
+		if n.key == "whatsapp" {
+			d.screen.say("They type \"login\" and choose %s. The bot shows a QR code; a simulated phone (+%s) scans it.", n.name, me.Phone)
+		} else {
+			d.screen.say("They type \"login\" and choose %s. The bot asks for a browser's cookies; they paste those of a simulated one.", n.name)
+		}
+		answer, err := d.stack.LogIn(ctx, bot, n.key, me)
+		if err != nil {
+			return err
+		}
+		d.screen.say("The bot answers: %s\n", answer)
+		d.people = append(d.people, person{friend, n, me})
 	}
-	code, err := bot.AwaitQR(ctx, from)
-	if err != nil {
-		return err
-	}
-	d.screen.say("The bot shows a QR code. A simulated phone (+%s) scans it.", d.me.Phone)
-	if _, err = sim.ScanQR(ctx, network, d.me.ID, code); err != nil {
-		return err
-	}
-	answer, err := bot.AwaitAnswer(ctx, from, "the bot's confirmation", func(body string) bool {
-		return strings.Contains(body, d.me.Name) || strings.Contains(body, d.me.Phone)
-	})
-	if err != nil {
-		return err
-	}
-	d.screen.say("The bot answers: %s\n", answer)
 	return nil
 }
 
-// converse plays the scripted part: two people write, one sends a picture, the user answers, and all of it arrives.
+// converse plays the scripted part: three people write, one sends a picture, the user answers, and all of it arrives.
 func (d *demo) converse(ctx context.Context) error {
-	anna, ben := d.people[0], d.people[1]
+	anna, ben, clara := d.people[0], d.people[1], d.people[2]
 	if err := d.write(ctx, anna, "Hi! I hear you have left WhatsApp for Matrix?"); err != nil {
 		return err
 	}
-	const answer = "Only the app. You still reach me here."
-	if err := d.answer(ctx, anna, answer); err != nil {
+	if err := d.answer(ctx, anna, "Only the app. You still reach me here."); err != nil {
 		return err
 	}
-	_, err := d.stack.Simulator.Send(ctx, network, ben.ID, control.SendRequest{To: d.me.ID, Media: &control.Media{
+	_, err := d.stack.Simulator.Send(ctx, ben.network.key, ben.ID, control.SendRequest{To: ben.me.ID, Media: &control.Media{
 		Kind: "image", Data: picture(640, 480, 2), MIMEType: "image/jpeg", Width: 640, Height: 480,
 		Caption: "The view from my window", Thumbnail: picture(64, 48, 2),
 	}})
@@ -123,23 +121,34 @@ func (d *demo) converse(ctx context.Context) error {
 	if err = d.answer(ctx, ben, "What colours!"); err != nil {
 		return err
 	}
-	// Four messages, each seen on both sides. What is shown comes from watchers, which may lag behind.
+	if err = d.write(ctx, clara, "Which app are you in just now?"); err != nil {
+		return err
+	}
+	if err = d.answer(ctx, clara, "In none of them, and in all three."); err != nil {
+		return err
+	}
+	// Each message is seen on both sides. What is shown comes from watchers, which may lag behind.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	if err = d.screen.awaitLines(ctx, 8); err != nil {
+	if err = d.screen.awaitLines(ctx, 2*2*len(d.people)); err != nil {
 		return fmt.Errorf("show the whole conversation on both sides: %w", err)
 	}
 	return nil
 }
 
-func (d *demo) write(ctx context.Context, from control.Person, text string) error {
-	_, err := d.stack.Simulator.Send(ctx, network, from.ID, control.SendRequest{To: d.me.ID, Text: text})
+func (d *demo) write(ctx context.Context, from person, text string) error {
+	_, err := d.stack.Simulator.Send(ctx, from.network.key, from.ID, control.SendRequest{To: from.me.ID, Text: text})
 	return err
 }
 
+// ghost is who a person is in Matrix.
+func (p person) ghost(d *demo) id.UserID {
+	return id.NewUserID(lab.Ghost(p.network.key, p.Person), d.serverName())
+}
+
 // answer waits until the person's last message is in its room, answers there, and waits until the phone has the answer.
-func (d *demo) answer(ctx context.Context, to control.Person, text string) error {
-	ghost := id.NewUserID("crosschat_whatsapp-lid-"+to.LID, d.serverName())
+func (d *demo) answer(ctx context.Context, to person, text string) error {
+	ghost := to.ghost(d)
 	room, err := d.user.AwaitPortal(ctx, ghost)
 	if err != nil {
 		return err
@@ -158,7 +167,7 @@ func (d *demo) answer(ctx context.Context, to control.Person, text string) error
 	if _, err = room.SendText(ctx, text); err != nil {
 		return err
 	}
-	_, err = d.stack.Simulator.Await(ctx, network, to.ID, control.Match{Kind: control.KindMessage, Sender: d.me.ID, Text: text}, 30*time.Second)
+	_, err = d.stack.Simulator.Await(ctx, to.network.key, to.ID, control.Match{Kind: control.KindMessage, Sender: to.me.ID, Text: text}, 30*time.Second)
 	return err
 }
 

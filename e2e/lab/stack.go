@@ -71,7 +71,8 @@ func (s *Stack) start(ctx context.Context) error {
 	if s.Simulator, err = StartSimulator(ctx, s.opts.Programs.Simulator, filepath.Join(s.Dir, "simulator")); err != nil {
 		return err
 	}
-	say.say("The simulator plays WhatsApp at %s", s.Simulator.Ready.WhatsApp.Address)
+	ready := s.Simulator.Ready
+	say.say("The simulator plays WhatsApp at %s, Messenger at %s, Instagram at %s", ready.WhatsApp.Address, ready.Messenger.Address, ready.Instagram.Address)
 	home := s.opts.Existing
 	if home == nil {
 		if home, err = s.startHomeserver(ctx); err != nil {

@@ -87,14 +87,7 @@ func (a *account) logIn(ctx context.Context, bot *lab.Bot) error {
 	if a.me, err = a.stack.Simulator.AddPerson(ctx, a.name, control.NewPerson{Name: name}); err != nil {
 		return err
 	}
-	from, err := bot.StartLogin(ctx, cmp.Or(a.login, a.name), a.flow)
-	if err != nil {
-		return err
-	}
-	if err = a.network.logIn(ctx, a.stack, bot, from, a.me); err != nil {
-		return err
-	}
-	_, err = bot.AwaitAnswer(ctx, from, "a confirmation", func(body string) bool { return strings.Contains(body, name) })
+	_, err = a.stack.LogIn(ctx, bot, a.name, a.me)
 	return err
 }
 
@@ -107,7 +100,7 @@ func (a *account) newChat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &chat{account: a, with: person, ghost: id.NewUserID(a.ghost(person), a.user.ID.Homeserver()), asked: make(map[id.EventID]*asked)}
+	c := &chat{account: a, with: person, ghost: id.NewUserID(lab.Ghost(a.name, person), a.user.ID.Homeserver()), asked: make(map[id.EventID]*asked)}
 	a.lock.Lock()
 	a.chats = append(a.chats, c)
 	a.lock.Unlock()

@@ -1,26 +1,16 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
-	"crosschat/e2e/lab"
 	"crosschat/simulator/control"
 )
 
 // network is what differs between the networks.
 type network struct {
-	// name is that of the control API, of the bot's commands and of the rows of the table.
+	// name is that of the control API and of the rows of the table.
 	name string
-	// login is the network's name in the list of logins, if it is another.
-	login string
-	flow  string
-	// ghost is the localpart of a person's ghost.
-	ghost func(control.Person) string
-	// logIn does what the first step of the login asks for, which is to be found in the bot's room from a position on.
-	logIn func(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error
 	// shut keeps everybody from connecting, end ends a person's connection.
 	shut, end control.Fault
 	// twice and late are faults of what a person is sent: that it comes twice, and later than what is behind it. A network
@@ -42,35 +32,27 @@ type network struct {
 
 var networks = []network{
 	{
-		name: "whatsapp", flow: "qr", once: true,
-		ghost: func(p control.Person) string { return "crosschat_whatsapp-lid-" + p.LID },
-		logIn: scanCode,
+		name: "whatsapp", once: true,
 		shut:  control.Fault{Kind: "http_status", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate", Stanza: "message", Times: 20},
 		late:  control.Fault{Kind: "delay", Stanza: "message", Times: 5, Args: map[string]string{"ms": fmt.Sprint(heldBack.Milliseconds())}},
 	},
 	{
-		name: "messenger", flow: "cookies",
-		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
-		logIn: pasteCookies("messenger"),
+		name:  "messenger",
 		shut:  control.Fault{Kind: "http_status", Stanza: "gateway", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate_push", Stanza: "push/1", Times: 20},
 		late:  control.Fault{Kind: "delay_push", Stanza: "push/1", Times: 5, Args: map[string]string{"ms": fmt.Sprint(heldBack.Milliseconds())}},
 	},
 	{
-		name: "messenger-e2ee", login: "messenger", flow: "cookies", once: true,
-		ghost: func(p control.Person) string { return "crosschat_messenger-" + p.ID },
-		logIn: pasteCookies("messenger"),
+		name: "messenger-e2ee", once: true,
 		shut:  control.Fault{Kind: "close_before", Stanza: "success", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate", Stanza: "message/text", Times: 20},
 	},
 	{
-		name: "instagram", flow: "cookies", pictures: true, asked: true, newest: true,
-		ghost: func(p control.Person) string { return "crosschat_instagram-" + p.ID },
-		logIn: pasteCookies("instagram"),
+		name: "instagram", pictures: true, asked: true, newest: true,
 		shut:  control.Fault{Kind: "http_status", Stanza: "socket", Times: -1},
 		end:   control.Fault{Kind: "close"},
 		twice: control.Fault{Kind: "duplicate", Stanza: "push/SlideUQPPNewMessage", Times: 20},
@@ -96,34 +78,4 @@ func chosen(names string) ([]network, error) {
 		}
 	}
 	return wanted, nil
-}
-
-func scanCode(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
-	code, err := bot.AwaitQR(ctx, from)
-	if err != nil {
-		return err
-	}
-	_, err = stack.Simulator.ScanQR(ctx, "whatsapp", me.ID, code)
-	return err
-}
-
-// pasteCookies is how one logs in to a network by cookies.
-func pasteCookies(network string) func(context.Context, *lab.Stack, *lab.Bot, int, control.Person) error {
-	return func(ctx context.Context, stack *lab.Stack, bot *lab.Bot, from int, me control.Person) error {
-		var answer struct {
-			Cookies map[string]string `json:"cookies"`
-		}
-		if err := stack.Simulator.Special(ctx, network, me.ID, "login", nil, &answer); err != nil {
-			return err
-		}
-		text, err := json.Marshal(answer.Cookies)
-		if err != nil {
-			return fmt.Errorf("encode cookies: %w", err)
-		}
-		if _, err = bot.AwaitAnswer(ctx, from, "the bot to ask for cookies", func(body string) bool { return strings.Contains(body, "Login URL") }); err != nil {
-			return err
-		}
-		_, err = bot.SendText(ctx, string(text))
-		return err
-	}
 }
