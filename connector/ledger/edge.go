@@ -49,7 +49,7 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	l.matrix = side
 	bridge.Matrix = edge{mx, l}
 	connections := watchConnections(mx.AS.HTTPClient.Transport, l.connectionEnded)
-	mx.AS.HTTPClient.Transport = Transport(connections, Guards{Settle: l.settle, Learn: side.learn, Missed: l.missed})
+	mx.AS.HTTPClient.Transport = Transport(connections, Guards{Settle: l.settle, Learn: side.learn, Fence: side.fence, Missed: l.missed})
 	if !switchedOff() {
 		side.takeTransactions()
 	}

@@ -30,8 +30,8 @@ const (
 	syncPatience = 30 * time.Second
 )
 
-// Listen has the bot ask for what the homeserver is known not to hand over. It is called before Start; the config may know
-// better.
+// Listen says that the homeserver is known not to hand over everything, so that the bot asks for the rest, unless the config
+// knows better, and to carry out late what it has taken (see fence). It is called before Start.
 func (l *Ledger) Listen() { l.reticent = true }
 
 // listens is whether the bot is to listen.

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"maunium.net/go/mautrix/event"
 	"maunium.net/go/mautrix/id"
@@ -27,7 +28,7 @@ func Transport(next http.RoundTripper, guards Guards) http.RoundTripper {
 		next = http.DefaultTransport
 	}
 	return &transport{
-		next: next, guards: guards, uncertain: make(map[string]bool), looked: make(map[string]map[string]string), plain: make(map[string]bool),
+		next: next, guards: guards, began: time.Now(), uncertain: make(map[string]bool), looked: make(map[string]map[string]string), plain: make(map[string]bool),
 	}
 }
 
@@ -38,6 +39,8 @@ type Guards struct {
 	// Learn is called when a message was about to go into an encrypted room in the clear, which is then refused: the
 	// bridge does not know the room's state.
 	Learn func(context.Context, id.RoomID) error
+	// Fence returns when all that was asked of the homeserver in a room is to be seen there, as far as it will ever be.
+	Fence func(context.Context, id.RoomID) error
 	// Missed is called when the homeserver did not answer.
 	Missed func()
 }
@@ -45,6 +48,7 @@ type Guards struct {
 type transport struct {
 	next   http.RoundTripper
 	guards Guards
+	began  time.Time
 
 	lock sync.Mutex
 	// plain are the rooms of which the homeserver has said that they are not encrypted. Who encrypts one later tells us.
@@ -76,7 +80,8 @@ func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 		return t.next.RoundTrip(req)
 	}
 	ours := ""
-	if kind, made, ok := txnIDOf(req.URL, req.Method); ok {
+	kind, made, ok := txnIDOf(req.URL, req.Method)
+	if ok {
 		if txnID, ok := try.txnID(kind, made); ok {
 			ours = txnID
 			var err error
@@ -87,7 +92,7 @@ func (t *transport) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if ours != "" {
 		try.whenStored(func() { t.note(ours, false) })
-		if resp, err := t.alreadySent(req, ours); resp != nil || err != nil {
+		if resp, err := t.alreadySent(req, ours, strings.HasPrefix(kind, kindRedact)); resp != nil || err != nil {
 			if err != nil {
 				try.fail(err)
 			}
@@ -159,6 +164,9 @@ func (t *transport) note(txnID string, uncertain bool) {
 	}
 }
 
+// echoLimit is how long after its start the bridge allows for requests of an earlier run that are still to be carried out.
+const echoLimit = time.Minute
+
 // recentEvents is how far back a room is searched for an event that may have been sent.
 const recentEvents = "100"
 
@@ -229,9 +237,10 @@ func givesKeysAway(req *http.Request) bool {
 
 // alreadySent answers a request in the homeserver's place if an earlier one with its transaction id was carried out: the
 // homeserver shows appservices the ids of what they sent (client API, unsigned.transaction_id), or the event does (keyTxnID;
-// what others write there counts for nothing). It looks if an id is used again, and before the first request of each room, since an earlier run may have sent something when it ended. Without
-// error and answer the request has to be made.
-func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response, error) {
+// what others write there counts for nothing). It looks if an id is used again, and before the first request of each room,
+// since an earlier run may have sent something when it ended. What may still be carried out is waited for, unless a repeat is
+// harmless. Without error and answer the request has to be made.
+func (t *transport) alreadySent(req *http.Request, txnID string, harmless bool) (*http.Response, error) {
 	path := strings.Split(req.URL.EscapedPath(), "/")
 	if len(path) < 4 {
 		return nil, nil
@@ -241,13 +250,22 @@ func (t *transport) alreadySent(req *http.Request, txnID string) (*http.Response
 	found, looked := t.looked[room]
 	event := found[txnID]
 	delete(found, txnID)
-	doubtful := t.uncertain[txnID] || !looked
+	uncertain := t.uncertain[txnID]
 	t.lock.Unlock()
 	if event != "" {
 		return answer(req, event), nil
 	}
-	if !doubtful {
+	if looked && !uncertain {
 		return nil, nil
+	}
+	if t.guards.Fence != nil && !harmless && (uncertain || time.Since(t.began) < echoLimit) {
+		name, err := url.PathUnescape(room)
+		if err != nil {
+			return nil, fmt.Errorf("room of a request: %w", err)
+		}
+		if err = t.guards.Fence(req.Context(), id.RoomID(name)); err != nil {
+			return nil, err
+		}
 	}
 	resp, err := t.ask(req, url.Values{"dir": {"b"}, "limit": {recentEvents}}, append(path[:len(path)-3], "messages")...)
 	if err != nil {

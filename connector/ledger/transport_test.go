@@ -135,6 +135,7 @@ type forgetful struct {
 	sender   string
 	searches int
 	silent   bool
+	hidden   bool // what was sent is not to be seen yet
 }
 
 func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -145,6 +146,9 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 		f.searches++
 		body = `{"chunk":[{"event_id":"$other","sender":"@ghost","content":{"app.crosschat.transaction_id":5}}`
 		for i, txnID := range f.sent {
+			if f.hidden {
+				break
+			}
 			body += fmt.Sprintf(`,{"event_id":"$of-%s","sender":%q,"content":%s`, txnID, f.sender, f.contents[i])
 			if f.tells {
 				body += fmt.Sprintf(`,"unsigned":{"transaction_id":%q}`, txnID)
@@ -165,27 +169,34 @@ func (f *forgetful) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
+// sendText sends a text, each time the same.
+func sendText(t *testing.T, transport http.RoundTripper) (answer string, try *attempt, err error) {
+	t.Helper()
+	try = newAttempt("login", "chat", "message", "1")
+	try.expect(parts("a"))
+	req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut,
+		"http://hs.localhost"+room+"/send/m.room.message/x1?user_id=%40ghost", strings.NewReader(`{"body":"text"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return "", try, err
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	return string(data), try, err
+}
+
 func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 	for _, tells := range []bool{false, true} {
 		t.Run(fmt.Sprintf("told %t", tells), func(t *testing.T) {
 			hs := &forgetful{silent: true, tells: tells, sender: "@ghost"}
 			transport := Transport(hs, Guards{})
 			var try *attempt
-			send := func() (string, error) {
-				try = newAttempt("login", "chat", "message", "1")
-				try.expect(parts("a"))
-				req, err := http.NewRequestWithContext(try.into(t.Context()), http.MethodPut,
-					"http://hs.localhost"+room+"/send/m.room.message/x1?user_id=%40ghost", strings.NewReader(`{"body":"text"}`))
-				if err != nil {
-					t.Fatal(err)
-				}
-				resp, err := transport.RoundTrip(req)
-				if err != nil {
-					return "", err
-				}
-				defer resp.Body.Close()
-				data, err := io.ReadAll(resp.Body)
-				return string(data), err
+			send := func() (answer string, err error) {
+				answer, try, err = sendText(t, transport)
+				return answer, err
 			}
 			if _, err := send(); err == nil || hs.searches != 1 {
 				t.Fatalf("the first request: %v, %d searches", err, hs.searches)
@@ -220,6 +231,34 @@ func TestTransportLooksForWhatWasSentWithoutAnAnswer(t *testing.T) {
 			transport, hs.sender = Transport(hs, Guards{}), "@mallory"
 			if got, err = send(); err != nil || got != `{"event_id":"$new"}` || len(hs.sent) != 2 {
 				t.Errorf("after somebody else wrote our id: %q (%v), sent %q", got, err, hs.sent)
+			}
+		})
+	}
+}
+
+// TestTransportWaitsForWhatIsCarriedOutLate shows that a homeserver that carries out a request after it was cut short is not
+// asked a second time, neither by the same run nor by the next.
+func TestTransportWaitsForWhatIsCarriedOutLate(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart %t", restart), func(t *testing.T) {
+			hs := &forgetful{silent: true, hidden: true, sender: "@ghost"}
+			fences := 0
+			guards := Guards{Fence: func(_ context.Context, at id.RoomID) error {
+				if fences++; at != "!a/b:hs.localhost" {
+					t.Errorf("the fence is in %q", at)
+				}
+				hs.hidden = len(hs.sent) == 0
+				return nil
+			}}
+			transport := Transport(hs, guards)
+			if _, _, err := sendText(t, transport); err == nil {
+				t.Fatal("the first request had an answer")
+			}
+			if hs.silent = false; restart {
+				transport = Transport(hs, guards)
+			}
+			if got, _, err := sendText(t, transport); err != nil || got != `{"event_id":"$of-`+hs.sent[0]+`"}` || len(hs.sent) != 1 || fences != 2 {
+				t.Errorf("the second request: %q (%v), sent %q, %d fences", got, err, hs.sent, fences)
 			}
 		})
 	}
