@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -33,8 +35,10 @@ func (s librarySide) fence(ctx context.Context, room id.RoomID) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, fenceLimit)
 	defer cancel()
-	sent, err := s.mx.Bot.SendStateEvent(ctx, room, stateFence, "", map[string]any{"at": time.Now().UnixNano()})
-	if errors.Is(err, mautrix.MForbidden) || errors.Is(err, mautrix.MNotFound) {
+	sent, err := s.mx.Bot.SendStateEvent(ctx, room, stateFence, "", map[string]any{"id": rand.Text()}) // the same again would be left out
+	if refused, ok := errors.AsType[mautrix.HTTPError](err); ok && refused.Response != nil && refused.Response.StatusCode < http.StatusInternalServerError &&
+		!refused.IsStatus(http.StatusTooManyRequests) {
+		s.l.log.Debug().Err(err).Stringer("room_id", room).Msg("Could not wait for earlier requests in a room")
 		return nil // the room is not the bot's, or is gone
 	} else if err != nil {
 		return fmt.Errorf("wait for earlier requests in room %s: %w", room, err)
