@@ -252,7 +252,13 @@ func newAccounts(ctx context.Context, stack *lab.Stack, on []network, users, cha
 		}
 	}
 	for _, a := range all {
-		err := a.user.Await(ctx, "the first rooms", func(context.Context) error {
+		began := time.Now()
+		err := a.user.Await(ctx, "the first rooms", func(ctx context.Context) error {
+			if forgetful(stack) && time.Since(began) > 20*time.Second {
+				if err := a.user.Refresh(ctx); err != nil {
+					return err
+				}
+			}
 			if n := len(a.writable()); n < chats {
 				return fmt.Errorf("%d of %d rooms of %s are there", n, chats, a.me.Name)
 			}

@@ -26,6 +26,8 @@ import (
 	"syscall"
 	"time"
 
+	"maunium.net/go/mautrix/id"
+
 	"crosschat/e2e/lab"
 )
 
@@ -230,6 +232,27 @@ func (t *torture) heal(ctx context.Context) error {
 			fmt.Println("homeserver: fails all syncs of", a.user.ID, "and is restarted")
 			t.healed++
 			return t.stack.Homeserver.Restart(ctx)
+		}
+	}
+	return nil
+}
+
+// forgetful is whether the homeserver may not tell clients of what is there.
+func forgetful(stack *lab.Stack) bool { return stack.Setting.Homeserver == lab.Dendrite }
+
+// refresh has clients of such a homeserver look at everything anew.
+func (t *torture) refresh(ctx context.Context) error {
+	if !forgetful(t.stack) {
+		return nil
+	}
+	users := make(map[id.UserID]bool)
+	for _, a := range t.accounts {
+		if users[a.user.ID] {
+			continue
+		}
+		users[a.user.ID] = true
+		if err := a.user.Refresh(ctx); err != nil {
+			return err
 		}
 	}
 	return nil

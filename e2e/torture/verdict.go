@@ -255,7 +255,7 @@ func (t *torture) judgeChat(ctx context.Context, v *verdict, c *chat, rooms []*l
 // quiet waits until everything has arrived, or nothing moves any more.
 func (t *torture) quiet(ctx context.Context) error {
 	fmt.Println("waiting until all is quiet")
-	began, moved, before := time.Now(), time.Now(), -1
+	began, moved, before, refreshed := time.Now(), time.Now(), -1, false
 	for time.Since(began) < quietLimit && time.Since(moved) < stillLimit {
 		if err := pause(ctx, time.Second); err != nil {
 			return err
@@ -272,7 +272,12 @@ func (t *torture) quiet(ctx context.Context) error {
 			return pause(ctx, 3*time.Second) // for what comes twice
 		}
 		if missing != before {
-			before, moved = missing, time.Now()
+			before, moved, refreshed = missing, time.Now(), false
+		} else if !refreshed && time.Since(moved) > stillLimit/2 {
+			refreshed = true
+			if err := t.refresh(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
