@@ -23,7 +23,7 @@ type meteredLog struct {
 // QueryTiming implements dbutil.DatabaseLogger.
 func (m meteredLog) QueryTiming(ctx context.Context, method, query string, args []any, nrows int, took time.Duration, err error) {
 	meter.Database.Took(took, err)
-	m.ledger.DatabaseFailed(ctx, err)
+	m.ledger.Queried(ctx, query, err)
 	m.DatabaseLogger.QueryTiming(ctx, method, query, args, nrows, took, err)
 }
 

@@ -92,10 +92,20 @@ func (a *attempt) txnID(kind, made string) (string, bool) {
 	return id, true
 }
 
-// DatabaseFailed tells of what became of a query. The library logs errors while it handles an event, and goes on; if one lies
-// with the database, the event is handled again.
-func (l *Ledger) DatabaseFailed(ctx context.Context, err error) {
-	if err == nil || !outage.Is(err) {
+// Queried tells of what became of a query. The library logs errors while it handles an event, and goes on; if one lies with
+// the database, the event is handled again.
+func (l *Ledger) Queried(ctx context.Context, query string, err error) {
+	if err == nil {
+		return
+	}
+	if strings.Contains(query, olmSessions) {
+		l.unkept.Store(time.Now().UnixNano())
+	}
+	l.databaseFailed(ctx, err)
+}
+
+func (l *Ledger) databaseFailed(ctx context.Context, err error) {
+	if !outage.Is(err) {
 		return
 	}
 	l.faulted.Store(time.Now().UnixNano())

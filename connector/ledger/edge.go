@@ -49,7 +49,7 @@ func Attach(bridge *bridgev2.Bridge, store *database.Ledger, config *Config) *Le
 	l.matrix = side
 	bridge.Matrix = edge{mx, l}
 	connections := watchConnections(mx.AS.HTTPClient.Transport, l.connectionEnded)
-	mx.AS.HTTPClient.Transport = Transport(connections, Guards{Settle: l.settle, Learn: side.learn, Fence: side.fence, Missed: l.missed})
+	mx.AS.HTTPClient.Transport = Transport(connections, Guards{Keep: l.keepKeys, Learn: side.learn, Fence: side.fence, Missed: l.missed})
 	if !switchedOff() {
 		side.takeTransactions()
 	}
@@ -169,7 +169,7 @@ func (w watched) Decrypt(ctx context.Context, evt *event.Event) (*event.Event, e
 // Encrypt implements matrix.Crypto. Its keys are in the database.
 func (w watched) Encrypt(ctx context.Context, room id.RoomID, kind event.Type, content *event.Content) error {
 	err := w.Crypto.Encrypt(ctx, room, kind, content)
-	w.side.l.DatabaseFailed(ctx, err)
+	w.side.l.databaseFailed(ctx, err)
 	return err
 }
 

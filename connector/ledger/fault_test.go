@@ -29,7 +29,7 @@ func TestFailedQueriesRepeat(t *testing.T) {
 				Type: bridgev2.RemoteEventChatResync, PortalKey: networkid.PortalKey{ID: "anna", Receiver: "login"},
 				PreHandleFunc: func(ctx context.Context, _ *bridgev2.Portal) {
 					if tries <- struct{}{}; len(tries) == 1 {
-						s.ledger.DatabaseFailed(ctx, test.err)
+						s.ledger.databaseFailed(ctx, test.err)
 					}
 				},
 			}
@@ -54,7 +54,7 @@ func TestNoRowForWantOfADatabase(t *testing.T) {
 		}}, nil)
 	}
 	began := time.Now()
-	s.ledger.DatabaseFailed(t.Context(), sqlite3.Error{Code: sqlite3.ErrFull})
+	s.ledger.databaseFailed(t.Context(), sqlite3.Error{Code: sqlite3.ErrFull})
 	for _, test := range []struct {
 		name  string
 		evt   *event.Event

@@ -96,6 +96,7 @@ type Ledger struct {
 	settling  settling
 	asking    atomic.Bool  // whether the homeserver is there
 	faulted   atomic.Int64 // when a query failed last for want of a database, in nanoseconds since 1970
+	unkept    atomic.Int64 // when one of Olm sessions did, for whatever reason
 }
 
 const (

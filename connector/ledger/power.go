@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,22 @@ func Durable(ctx context.Context, bridge *bridgev2.Bridge) error {
 		return l.settle(ctx)
 	}
 	return nil
+}
+
+// olmSessions is the library's table of what keys of Olm sessions were used. That it could not store one it only logs, and
+// gives away what it encrypted with it. After a restart it would use the key again, and whoever gets the second message can't
+// read it, nor what the room key in it was for.
+const olmSessions = "crypto_olm_session"
+
+// unkeptLimit is how long after that no keys are given away: more than passes between the query and the request.
+const unkeptLimit = 5 * time.Second
+
+// keepKeys is called before keys are given away.
+func (l *Ledger) keepKeys(ctx context.Context) error {
+	if ago := time.Since(time.Unix(0, l.unkept.Load())); ago < unkeptLimit {
+		return fmt.Errorf("which keys were used could not be stored %s ago", ago.Round(time.Millisecond))
+	}
+	return l.settle(ctx)
 }
 
 // settle is Durable.

@@ -1,7 +1,10 @@
 package ledger
 
 import (
+	"errors"
 	"testing"
+
+	"github.com/mattn/go-sqlite3"
 
 	"maunium.net/go/mautrix/bridgev2"
 	"maunium.net/go/mautrix/bridgev2/networkid"
@@ -29,4 +32,31 @@ func TestWhatIsTakenIsSettled(t *testing.T) {
 		return &simplevent.MessageRemove{EventMeta: meta, TargetMessage: "1"}
 	}))
 	s.await("its deletion to be synced", func() bool { return served() > before })
+}
+
+// TestNoKeysAfterAFault shows that no keys are given away when it could not be stored which were used.
+func TestNoKeysAfterAFault(t *testing.T) {
+	s := mustSet(t, t.TempDir(), newWire())
+	s.start()
+	const update = "UPDATE crypto_olm_session SET session=$1 WHERE session_id=$2"
+	for _, test := range []struct {
+		query string
+		err   error
+		fails bool
+	}{
+		{update, nil, false},
+		{"UPDATE message SET mxid=$1", sqlite3.Error{Code: sqlite3.ErrFull}, false},
+		{update, sqlite3.Error{Code: sqlite3.ErrFull}, true},
+		{update, errors.New("sql: database is closed"), true},
+	} {
+		s.ledger.unkept.Store(0)
+		s.ledger.Queried(t.Context(), test.query, test.err)
+		if err := s.ledger.keepKeys(t.Context()); (err != nil) != test.fails {
+			t.Errorf("after %q with %v: error %v, want one: %t", test.query, test.err, err, test.fails)
+		}
+	}
+	s.ledger.unkept.Add(-int64(unkeptLimit))
+	if err := s.ledger.keepKeys(t.Context()); err != nil {
+		t.Errorf("long after: %v", err)
+	}
 }

@@ -34,8 +34,8 @@ func Transport(next http.RoundTripper, guards Guards) http.RoundTripper {
 
 // Guards are asked before requests that would do harm if the database did not hold what it should. Each may be nil.
 type Guards struct {
-	// Settle makes what the database holds survive a power cut; it is called before keys are given away.
-	Settle func(context.Context) error
+	// Keep makes the other halves of keys survive a power cut; it is called before they are given away.
+	Keep func(context.Context) error
 	// Learn is called when a message was about to go into an encrypted room in the clear, which is then refused: the
 	// bridge does not know the room's state.
 	Learn func(context.Context, id.RoomID) error
@@ -172,8 +172,8 @@ const recentEvents = "100"
 
 // guard lets a request pass, or says why not.
 func (t *transport) guard(req *http.Request) error {
-	if t.guards.Settle != nil && givesKeysAway(req) {
-		if err := t.guards.Settle(req.Context()); err != nil {
+	if t.guards.Keep != nil && givesKeysAway(req) {
+		if err := t.guards.Keep(req.Context()); err != nil {
 			return fmt.Errorf("keep keys before they are given away: %w", err)
 		}
 	}

@@ -264,7 +264,7 @@ func TestTransportWaitsForWhatIsCarriedOutLate(t *testing.T) {
 	}
 }
 
-func TestTransportSettlesBeforeKeysAreGivenAway(t *testing.T) {
+func TestTransportKeepsKeysBeforeTheyAreGivenAway(t *testing.T) {
 	for _, test := range []struct {
 		method, path string
 		want         bool
@@ -276,7 +276,7 @@ func TestTransportSettlesBeforeKeysAreGivenAway(t *testing.T) {
 	} {
 		for _, fault := range []error{nil, errors.New("disk full")} {
 			hs, settled := &recorder{status: 200}, 0
-			transport := Transport(hs, Guards{Settle: func(context.Context) error { settled++; return fault }})
+			transport := Transport(hs, Guards{Keep: func(context.Context) error { settled++; return fault }})
 			req, err := http.NewRequestWithContext(t.Context(), test.method, "http://hs.localhost"+test.path, strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
