@@ -15,7 +15,8 @@
 // time; flight.go is one try, outbox.go, tell.go and outsider.go what the user hears of it. Network to Matrix: deliver.go, with
 // attempt.go for one try, begun.go for what a crash may leave half done, overtaken.go and removed.go for what comes out of
 // order, echo.go for what comes back. Around both: edge.go and transport.go stand between the homeserver and the library;
-// watch.go, catchup.go and listen.go get from a homeserver what it forgets or keeps to itself; power.go answers for the disk.
+// watch.go, catchup.go, listen.go and fence.go get from a homeserver what it forgets, keeps to itself or does late; power.go
+// answers for the disk.
 //
 // It knows no network; networks say with Pending that an error is no outcome, and with AwaitConnection that they are away.
 // Deliver is called from the goroutine in which a network receives, one call at a time for each login where order
