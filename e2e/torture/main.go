@@ -143,6 +143,9 @@ func newTorture(ctx context.Context, opts options) (_ *torture, err error) {
 	if t.plan, err = t.makePlan(); err != nil {
 		return nil, err
 	}
+	if err = os.Setenv("CROSSCHAT_NOTE_SYNCED", "1"); err != nil { // for the bridge, see cutPower
+		return nil, err
+	}
 	t.stack, err = lab.StartStack(ctx, lab.StackOptions{
 		Setting: t.setting, Programs: programs, Dir: t.dir, Progress: func(line string) { fmt.Println(line) },
 		Set: map[string]string{"network.whatsapp.reconnect_max_delay": "2s"},
