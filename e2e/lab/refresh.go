@@ -11,7 +11,7 @@ import (
 )
 
 // Refresh reads all rooms that the user has joined anew, like a client that starts with an empty store: Dendrite's sync may leave
-// out a room just joined, or an event. What is encrypted and was not shown before stays so.
+// out a room just joined, or an event.
 func (u *User) Refresh(ctx context.Context) error {
 	joined, err := u.Client.JoinedRooms(ctx)
 	if err != nil {
@@ -43,8 +43,13 @@ func (u *User) history(ctx context.Context, room id.RoomID) (events []*event.Eve
 				evt.Type.Class = event.StateEventType
 			}
 			_ = evt.Content.ParseRaw(evt.Type) // what can't be parsed is of no interest
+			if evt.Type == event.EventEncrypted {
+				if decrypted, err := u.crypto.Decrypt(ctx, evt); err == nil { // else it stays so, and counts as that
+					evt = decrypted
+				}
+			}
+			events = append(events, evt)
 		}
-		events = append(events, page.Chunk...)
 		if from = page.End; from == "" || len(page.Chunk) == 0 {
 			slices.Reverse(events)
 			return events, nil
