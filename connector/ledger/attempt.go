@@ -98,7 +98,7 @@ func (l *Ledger) Queried(ctx context.Context, query string, err error) {
 	if err == nil {
 		return
 	}
-	if strings.Contains(query, olmSessions) {
+	if strings.Contains(query, olmSessions) && ctx.Err() == nil { // what has ended sends nothing any more
 		l.unkept.Store(time.Now().UnixNano())
 	}
 	l.databaseFailed(ctx, err)

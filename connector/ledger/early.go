@@ -45,12 +45,14 @@ func (ln *lane) putOff(it *item) bool {
 	if !ln.displace(it, target, found == nowhere) {
 		return false
 	}
-	l.goDo(func() {
-		l.pause(limit)
-		if l.ctx.Err() == nil {
-			l.release(it)
-		}
-	})
+	if found == nowhere {
+		l.goDo(func() {
+			l.pause(limit)
+			if l.ctx.Err() == nil {
+				l.release(it)
+			}
+		})
+	}
 	return true
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -55,6 +56,15 @@ func TestNoKeysAfterAFault(t *testing.T) {
 			t.Errorf("after %q with %v: error %v, want one: %t", test.query, test.err, err, test.fails)
 		}
 	}
+	// One account whose connection ends in the midst of a query holds up nobody else.
+	ended, end := context.WithCancel(t.Context())
+	end()
+	s.ledger.unkept.Store(0)
+	s.ledger.Queried(ended, update, context.Canceled)
+	if err := s.ledger.keepKeys(t.Context()); err != nil {
+		t.Errorf("after a query whose asker has ended: %v", err)
+	}
+	s.ledger.Queried(t.Context(), update, sqlite3.Error{Code: sqlite3.ErrFull})
 	s.ledger.unkept.Add(-int64(unkeptLimit))
 	if err := s.ledger.keepKeys(t.Context()); err != nil {
 		t.Errorf("long after: %v", err)

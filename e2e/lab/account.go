@@ -26,7 +26,7 @@ func (s *Stack) LogIn(ctx context.Context, bot *Bot, network string, me control.
 		return "", err
 	}
 	return bot.AwaitAnswer(ctx, from, "the bot's confirmation", func(body string) bool {
-		return strings.Contains(body, me.Name) || me.Phone != "" && strings.Contains(body, me.Phone)
+		return strings.HasPrefix(body, "Logged in") && (strings.Contains(body, me.Name) || me.Phone != "" && strings.Contains(body, me.Phone))
 	})
 }
 
